@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { equal } from './equal.ts';
+import { canonicalJson, jsonText, parseJson } from './text.ts';
+
+test.each([
+  '9007199254740993',
+  '-12345678901234567890',
+  '0.12345678901234567891',
+  '1e400',
+  '1152921504606846976',
+  '3.0000000000000000001',
+])('a number that a double cannot hold keeps its digits: %s', (source) => {
+  expect(jsonText(parseJson(`{"n":[${source}]}`))).toBe(`{"n":[${source}]}`);
+});
+
+test('reading and writing any JSON gives the same value back', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(jsonText(parseJson(text))).toBe(JSON.stringify(JSON.parse(text)));
+    }),
+  );
+});
+
+test('canonical text is the same for every key order, and parses to an equal value', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const canonical = canonicalJson(value as never);
+      expect(canonicalJson(parseJson(canonical))).toBe(canonical);
+      expect(equal(parseJson(canonical), value as never)).toBe(true);
+    }),
+  );
+});
+
+test('equality tells absent from null, and numbers by their digits', () => {
+  expect(equal(parseJson('{"a":null}'), parseJson('{}'))).toBe(false);
+  expect(equal(parseJson('9007199254740993'), parseJson('9007199254740992'))).toBe(false);
+  expect(equal(parseJson('9007199254740993'), parseJson('9007199254740993'))).toBe(true);
+  expect(equal(parseJson('{"a":1,"b":[{}]}'), parseJson('{"b":[{}],"a":1}'))).toBe(true);
+});
+
+test('a key named __proto__ is data like any other', () => {
+  const value = parseJson('{"__proto__":{"a":1},"b":2}');
+  expect(canonicalJson(value)).toBe('{"__proto__":{"a":1},"b":2}');
+});

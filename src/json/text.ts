@@ -1,0 +1,61 @@
+import { type ExactNumber, isList, isMap, type Json } from './value.ts';
+
+/**
+ * Sixteen digits in a row are the least that a number needs to be out of a double's exact reach
+ * (2^53 = 9007199254740992); exponents beyond three digits overflow. Matches inside strings cost time, not truth.
+ */
+const MAYBE_INEXACT = /\d{16}|\d[eE][+-]?\d{3}|\.\d{16}/;
+
+/**
+ * Reads JSON without loss: a number that a double cannot hold comes back as an {@link ExactNumber}.
+ * @throws SyntaxError as `JSON.parse` does.
+ */
+export function parseJson(text: string): Json {
+  if (!MAYBE_INEXACT.test(text)) return JSON.parse(text) as Json;
+  return JSON.parse(text, (_key, value, context?: { source?: string }) => {
+    const source = context?.source;
+    if (typeof value !== 'number' || source === undefined) return value;
+    return sameNumber(source, value) ? value : JSON.rawJSON(source);
+  }) as Json;
+}
+
+/** True when the double is written with the digits that the source has: nothing is lost on the way back. */
+function sameNumber(source: string, value: number): boolean {
+  return Number.isFinite(value) && digits(source) === digits(String(value));
+}
+
+/** Significant digits and exponent of a decimal text, in one spelling: `1.50e3` and `1500` give the same. */
+function digits(text: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+  const all = `${whole}${fraction}`.replace(/^0+/, '');
+  const significant = all.replace(/0+$/, '');
+  if (significant === '') return '0';
+  const power = Number(exponent) - fraction.length + (all.length - significant.length);
+  return `${sign}${significant}e${power}`;
+}
+
+/** Compact JSON with the keys of every map sorted by code unit: equal values give equal text. */
+export function canonicalJson(value: Json): string {
+  return JSON.stringify(sorted(value));
+}
+
+function sorted(value: Json): Json {
+  if (isList(value)) {
+    return value.map(sorted);
+  }
+  if (!isMap(value)) return value;
+  const result = Object.create(null) as { [key: string]: Json };
+  for (const key of Object.keys(value).sort()) result[key] = sorted(value[key] as Json);
+  return result;
+}
+
+/** Compact JSON in the key order that the value has. */
+export function jsonText(value: Json): string {
+  return JSON.stringify(value);
+}
+
+/** The number as a double, with whatever loss that means for an {@link ExactNumber}. */
+export function asDouble(value: number | ExactNumber): number {
+  return typeof value === 'number' ? value : Number(value.rawJSON);
+}
