@@ -1,0 +1,226 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import express from 'express';
+import type { Route } from '../admission/route.ts';
+import { Aborted, checkHeaders, readBody } from './body.ts';
+import { answerAdmission, answerConversion, type Exchange } from './exchange.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import type { Log } from './log.ts';
+import { type Metrics, openMetrics } from './metrics.ts';
+import { PROBLEMS, Problem, problemBody } from './problem.ts';
+
+export type AppOptions = {
+  readonly routes: readonly Route[];
+  readonly limits?: Partial<Limits>;
+  readonly log: Log;
+  /** For the metrics: when the serving certificate ends. */
+  readonly certificateNotAfter: () => Date;
+  /** Why the process is not ready yet, or undefined when it is. */
+  readonly notReady?: () => string | undefined;
+};
+
+/** A server apart from listening: what answers requests, and what it is doing. */
+export type App = {
+  /** For the HTTPS port: reviews, `/healthz`, `/readyz`. */
+  readonly secure: RequestListener;
+  /** For the plain port: `/metrics`, `/healthz`, `/readyz`. */
+  readonly plain: RequestListener;
+  requestsInFlight(): number;
+  /** From now on `/readyz` says 503 and each answer ends its connection; requests are still served. */
+  drain(): void;
+  /** Resolves when no request is being read or answered. */
+  idle(): Promise<void>;
+};
+
+/** Builds the server of `routes`. It listens nowhere, reads no clock but for measuring, and starts nothing. */
+export function buildApp(options: AppOptions): App {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const load = new Load(limits);
+  let draining = false;
+  const metrics = openMetrics({
+    certificateNotAfter: options.certificateNotAfter,
+    requestsInFlight: () => load.requests,
+  });
+  const exchange: Exchange = { log: options.log, metrics };
+  const state: State = {
+    limits,
+    load,
+    exchange,
+    routes: new Map(options.routes.map((route) => [route.path, route])),
+    draining: () => draining,
+  };
+  const notReady = () => (draining ? 'shutting down' : options.notReady?.());
+  return {
+    secure: secureApp(state, notReady),
+    plain: plainApp(metrics, options.log, notReady),
+    requestsInFlight: () => load.requests,
+    drain() {
+      draining = true;
+    },
+    idle: () => load.idle(),
+  };
+}
+
+type State = {
+  readonly limits: Limits;
+  readonly load: Load;
+  readonly exchange: Exchange;
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly draining: () => boolean;
+};
+
+/** How much is being worked on, so that a flood is answered with "try again" instead of with memory. */
+class Load {
+  requests = 0;
+  #bytes = 0;
+  readonly #limits: Limits;
+  #waiting: (() => void)[] = [];
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** @throws Problem when the request of `bytes` would be one too many. */
+  enter(bytes: number): void {
+    const full = this.requests >= this.#limits.requestsInFlight;
+    // One request alone always fits: its own limit is checked elsewhere.
+    if (full || (this.requests > 0 && this.#bytes + bytes > this.#limits.bytesInFlight)) {
+      throw new Problem('overloaded', 'too many requests at once; try again', 1);
+    }
+    this.requests += 1;
+    this.#bytes += bytes;
+  }
+
+  leave(bytes: number): void {
+    this.requests -= 1;
+    this.#bytes -= bytes;
+    if (this.requests > 0) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  idle(): Promise<void> {
+    if (this.requests === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+function secureApp(state: State, notReady: () => string | undefined): RequestListener {
+  const app = bareExpress();
+  // One step for all reviews, found by their path in a map: nothing else stands in the way of an admission.
+  app.use((request, response, next) => {
+    const route = state.routes.get(pathOf(request.url));
+    if (route === undefined) return next();
+    return serveReview(state, route, request, response);
+  });
+  addHealth(app, notReady);
+  addEnd(app, state.exchange.metrics, state.exchange.log);
+  return app;
+}
+
+function plainApp(metrics: Metrics, log: Log, notReady: () => string | undefined): RequestListener {
+  const app = bareExpress();
+  app.get('/metrics', async (_request, response) => {
+    response.setHeader('content-type', metrics.contentType);
+    response.end(await metrics.text());
+  });
+  addHealth(app, notReady);
+  addEnd(app, metrics, log);
+  return app;
+}
+
+function bareExpress(): express.Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+  return app;
+}
+
+function addHealth(app: express.Express, notReady: () => string | undefined): void {
+  app.get('/healthz', (_request, response) => sendText(response, 200, 'ok'));
+  app.get('/readyz', (_request, response) => {
+    const reason = notReady();
+    if (reason === undefined) sendText(response, 200, 'ok');
+    else sendText(response, 503, reason);
+  });
+}
+
+/** What no route took, and what went wrong in express itself (a path that cannot be decoded, say). */
+function addEnd(app: express.Express, metrics: Metrics, log: Log): void {
+  app.use((request, response) => {
+    sendProblem(response, metrics, new Problem('notFound', `nothing is served at ${pathOf(request.url)}`));
+  });
+  const onError: express.ErrorRequestHandler = (error, _request, response, next) => {
+    if (response.headersSent) return next(error);
+    const status = error instanceof Error && 'status' in error ? error.status : undefined;
+    if (status === 400) return sendProblem(response, metrics, new Problem('malformed', 'the path cannot be read'));
+    log.error({ err: error }, 'request failed');
+    sendProblem(response, metrics, new Problem('failed', 'internal error'));
+  };
+  app.use(onError);
+}
+
+/** The path of a request's target. The API server appends its time limit: `/convert?timeout=30s`. */
+function pathOf(url = '/'): string {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+}
+
+async function serveReview(
+  { limits, load, exchange, draining }: State,
+  route: Route,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const started = performance.now();
+  const limit = route.review === 'ConversionReview' ? limits.conversionBytes : limits.reviewBytes;
+  const declared = Number(request.headers['content-length'] ?? limit);
+  try {
+    checkHeaders(request, limit);
+    load.enter(declared);
+  } catch (error) {
+    // What follows the headers is read and dropped, unless it is more than anyone should wait for.
+    if (!(declared <= 5 * limit)) response.shouldKeepAlive = false;
+    return refuse(response, exchange, error);
+  }
+  response.on('close', () => load.leave(declared));
+  try {
+    const { text, bytes } = await readBody(request, limit);
+    const body =
+      route.review === 'AdmissionReview'
+        ? await answerAdmission(exchange, route, text, bytes, started)
+        : await answerConversion(exchange, route, text, started);
+    if (draining()) response.shouldKeepAlive = false;
+    send(response, 200, body);
+  } catch (error) {
+    refuse(response, exchange, error);
+  }
+}
+
+/** The one place where an error becomes an HTTP answer. What is no {@link Problem} is a fault of ours. */
+function refuse(response: ServerResponse, { log, metrics }: Exchange, error: unknown): void {
+  if (error instanceof Aborted) return;
+  if (error instanceof Problem) {
+    log.warn({ problem: error.problem, reason: error.message }, 'request refused');
+    sendProblem(response, metrics, error);
+    return;
+  }
+  log.error({ err: error }, 'request failed');
+  sendProblem(response, metrics, new Problem('failed', 'internal error: see the log of the webhook'));
+}
+
+function sendProblem(response: ServerResponse, metrics: Metrics, problem: Problem): void {
+  metrics.problem(problem.problem);
+  if (problem.retryAfterSeconds !== undefined) response.setHeader('retry-after', problem.retryAfterSeconds);
+  if (problem.problem === 'methodNotAllowed') response.setHeader('allow', 'POST');
+  send(response, PROBLEMS[problem.problem].code, problemBody(problem));
+}
+
+function send(response: ServerResponse, code: number, body: string): void {
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+function sendText(response: ServerResponse, code: number, text: string): void {
+  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(text);
+}

@@ -1,0 +1,108 @@
+import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { CertificateSource, KeyPair } from '../tls/source.ts';
+import type { App } from './app.ts';
+import type { Log } from './log.ts';
+import type { Settings } from './settings.ts';
+
+export type Listening = {
+  /** The ports in use, also when 0 was asked for. */
+  readonly port: number;
+  readonly plainPort: number;
+  /**
+   * Stops: `/readyz` turns 503, nothing new is accepted, what runs is finished, idle connections are closed.
+   * @returns `cut off` when requests were still running at the deadline.
+   */
+  close(): Promise<'finished' | 'cut off'>;
+};
+
+/**
+ * Opens both ports for an app.
+ *
+ * HTTP/1.1 only: API servers ask webhooks for nothing else, since HTTP/2 would tie each of them to one replica; and
+ * Node's HTTP/1.1 takes half the time of its HTTP/2.
+ * @throws what the system throws when a port cannot be had; then neither is open.
+ */
+export async function listen(
+  app: App,
+  certificates: CertificateSource,
+  settings: Settings,
+  log: Log,
+): Promise<Listening> {
+  const secure = createSecureServer(
+    { ...tlsOptions(certificates.current()), handshakeTimeout: 10_000, ALPNProtocols: ['http/1.1'] },
+    app.secure,
+  );
+  const plain = createServer(app.plain);
+  for (const server of [secure, plain]) setTimeouts(server);
+  secure.on('tlsClientError', (error) => log.debug({ err: error }, 'TLS handshake failed'));
+  const endRenewal = certificates.onChange((pair) => {
+    secure.setSecureContext(tlsOptions(pair));
+    log.info({ notAfter: pair.notAfter }, 'serving certificate renewed');
+  });
+  try {
+    await opened(secure, settings.port, settings.host);
+    await opened(plain, settings.plainPort, settings.plainHost);
+  } catch (error) {
+    endRenewal();
+    secure.close();
+    throw error;
+  }
+  const ports = { port: portOf(secure), plainPort: portOf(plain) };
+  log.info(ports, 'listening');
+  return {
+    ...ports,
+    async close() {
+      app.drain();
+      await milliseconds(settings.drainMilliseconds);
+      endRenewal();
+      secure.close();
+      const end = await Promise.race([
+        app.idle().then(() => 'finished' as const),
+        milliseconds(settings.deadlineMilliseconds).then(() => 'cut off' as const),
+      ]);
+      if (end === 'cut off') log.error({ requests: app.requestsInFlight() }, 'requests cut off at the deadline');
+      secure.closeAllConnections();
+      // The plain port answers probes until the end.
+      plain.close();
+      plain.closeAllConnections();
+      return end;
+    },
+  };
+}
+
+function tlsOptions({ certificate, key }: KeyPair): { cert: string; key: string; minVersion: 'TLSv1.2' } {
+  return { cert: certificate, key, minVersion: 'TLSv1.2' };
+}
+
+/**
+ * An API server waits 30 s at most for a webhook. Its connections stay open while unused, without an end of its own:
+ * closing one just as it sends the next request fails an admission, so ours is long.
+ */
+function setTimeouts(server: Server): void {
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 30_000;
+  server.keepAliveTimeout = 10 * 60_000;
+}
+
+function opened(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function portOf(server: Server): number {
+  const address = server.address() as AddressInfo; // a server that listens on TCP
+  return address.port;
+}
+
+/** Does not keep a process alive that has nothing else to do. */
+function milliseconds(count: number): Promise<void> {
+  if (count === 0) return Promise.resolve();
+  return new Promise((resolve) => setTimeout(resolve, count).unref());
+}
