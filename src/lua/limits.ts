@@ -1,0 +1,104 @@
+/** What one run of a script may use. All are upper bounds; a run that reaches one ends with a `limit` error. */
+export type Limits = {
+  /** Loop turns, calls and pattern steps together. */
+  readonly steps: number;
+  /** Wall time; checked every thousand steps. It can only end a run, never change what a run returns. */
+  readonly milliseconds: number;
+  /** Bytes of all strings that the script builds. */
+  readonly stringBytes: number;
+  /** Table entries that the script adds, one for each new table included. */
+  readonly entries: number;
+  /** Calls inside calls. */
+  readonly depth: number;
+  /** Bytes of source that may be compiled, modules and `load` together. */
+  readonly sourceBytes: number;
+};
+
+/**
+ * Reckoned from the largest object that the API server stores (1.5 MiB, about 1,000 routes of a VirtualService): a
+ * script that walks each of its values a hundred times stays below.
+ */
+export const DEFAULT_LIMITS: Limits = {
+  steps: 20_000_000,
+  milliseconds: 1_000,
+  stringBytes: 64 * 1024 * 1024,
+  entries: 2_000_000,
+  depth: 220,
+  sourceBytes: 512 * 1024,
+};
+
+/** One string may be this long: more than any object holds, and cheap to build. */
+export const LONGEST_STRING = 16 * 1024 * 1024;
+
+/** Thrown when a limit is reached. It is no Lua error: `pcall` does not see it. */
+export class LimitReached extends Error {
+  override readonly name = 'LimitReached';
+}
+
+const TURN = 1_000;
+
+/** Counts what one run uses. The hot paths only decrement {@link Meter.fuel}; the rest happens once in a thousand steps. */
+export class Meter {
+  /** Steps left until the next look at the limits; a caller that takes it below zero calls {@link Meter.refill}. */
+  fuel = TURN;
+  entries = 0;
+  readonly limits: Limits;
+  readonly onTurn: ((line: number) => void) | undefined;
+  #steps = 0;
+  #stringBytes = 0;
+  #sourceBytes = 0;
+  readonly #deadline: number;
+
+  /** `onTurn` is told the line being run, once in a thousand steps: it is how a stopped thread's line is known. */
+  constructor(limits: Limits, onTurn?: (line: number) => void) {
+    this.limits = limits;
+    this.onTurn = onTurn;
+    this.#deadline = performance.now() + limits.milliseconds;
+  }
+
+  /** @throws LimitReached when steps, time or table entries are used up. */
+  refill(line: number): void {
+    this.#steps += TURN - this.fuel;
+    this.fuel = TURN;
+    this.onTurn?.(line);
+    if (this.#steps > this.limits.steps) {
+      throw new LimitReached(`stopped after ${this.limits.steps} steps: is there a loop that never ends?`);
+    }
+    if (performance.now() > this.#deadline) {
+      throw new LimitReached(`stopped after ${this.limits.milliseconds} ms: is there a loop that never ends?`);
+    }
+    this.checkEntries();
+  }
+
+  /** @throws LimitReached when the tables hold more than they may. */
+  checkEntries(): void {
+    if (this.entries > this.limits.entries) {
+      throw new LimitReached(`stopped: its tables hold more than ${this.limits.entries} entries`);
+    }
+  }
+
+  /** Takes account of many steps at once. */
+  spend(steps: number, line = 0): void {
+    this.fuel -= steps;
+    if (this.fuel < 0) this.refill(line);
+  }
+
+  /** Takes account of a string before it is built. @throws LimitReached */
+  string(length: number): void {
+    if (length > LONGEST_STRING) {
+      throw new LimitReached(`stopped: it builds a string of more than ${LONGEST_STRING} bytes`);
+    }
+    this.#stringBytes += length;
+    if (this.#stringBytes > this.limits.stringBytes) {
+      throw new LimitReached(`stopped: its strings take more than ${this.limits.stringBytes} bytes`);
+    }
+  }
+
+  /** Takes account of source before it is compiled. @throws LimitReached */
+  source(length: number): void {
+    this.#sourceBytes += length;
+    if (this.#sourceBytes > this.limits.sourceBytes) {
+      throw new LimitReached(`stopped: its source is longer than ${this.limits.sourceBytes} bytes`);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import type { Json, JsonList, JsonMap } from '../json/value.ts';
+import { isList, isMap } from '../json/value.ts';
+import { toBytes } from './bytes.ts';
+import { type Code, compile, SyntaxFault } from './compile.ts';
+import { openLibraries } from './environment.ts';
+import { Input } from './input.ts';
+import { DEFAULT_LIMITS, LimitReached, type Limits, Meter } from './limits.ts';
+import { Machine } from './machine.ts';
+import { Output, ResultFault } from './output.ts';
+import { type Script, ScriptError } from './script.ts';
+import { Table } from './table.ts';
+import { LuaError, typeName, type Value } from './value.ts';
+
+/** The outcome of one run, and what became of the input in it. */
+export type Run = {
+  readonly value: Json;
+  /**
+   * The input map or list (the same reference) that this map or list of the output came in as; undefined for what the
+   * script made. An output that is the input's very reference counts as itself.
+   */
+  sourceOf(output: Json): Json | undefined;
+  /** Whether the script ever looked inside this input map or list. */
+  wasRead(input: Json): boolean;
+  /** What the script gave to `print`, a line for each call. */
+  readonly log: readonly string[];
+};
+
+/** What a run is told and tells besides its script and input. */
+export type RunOptions = {
+  readonly limits?: Partial<Limits>;
+  /** Told the script's line that is running, about once in a thousand steps. */
+  readonly onLine?: (line: number) => void;
+};
+
+/**
+ * Runs a script with the global `obj` and gives its last return value as JSON. Each run has an environment of its own;
+ * compiled code is all that runs of a script share. What the script did not change comes out as the very same values
+ * (see {@link Output} for the rules).
+ * @throws ScriptError for everything that the script's author can mend; any other error is ours.
+ */
+export function runScript(script: Script, obj: JsonMap, limits?: Partial<Limits>): Run {
+  return runScriptWith(script, obj, limits === undefined ? {} : { limits });
+}
+
+/** {@link runScript} with all options. */
+export function runScriptWith(script: Script, obj: JsonMap, { limits, onLine }: RunOptions): Run {
+  const meter = new Meter({ ...DEFAULT_LIMITS, ...limits }, onLine);
+  const machine = new Machine(script.name, meter);
+  const input = new Input(meter);
+  try {
+    meter.source(script.text.length);
+    openLibraries(machine, input.value(obj), modules(script, machine));
+    const value = machine.call(machine.load(compiled(script)), []).at(-1);
+    if (!(value instanceof Table)) throw new ResultFault(`the script must return a table, not ${described(value)}`);
+    const output = new Output(input.exact);
+    const json = output.json(value);
+    return { value: json, log: machine.log, ...provenance(input, output) };
+  } catch (error) {
+    throw scriptError(script, machine, error);
+  }
+}
+
+function described(value: Value): string {
+  return value === undefined ? 'nothing: write `return obj.data` at its end' : `a ${typeName(value)}`;
+}
+
+function provenance(input: Input, output: Output): Pick<Run, 'sourceOf' | 'wasRead'> {
+  let read: Set<JsonList | JsonMap> | undefined;
+  return {
+    sourceOf: (json) => {
+      if (!isMap(json) && !isList(json)) return undefined;
+      return output.made.has(json) ? output.made.get(json) : json;
+    },
+    wasRead: (json) => {
+      read ??= new Set(input.read);
+      return (isMap(json) || isList(json)) && read.has(json);
+    },
+  };
+}
+
+/** `require` of one run: each module runs once, when it is first asked for. */
+function modules(script: Script, machine: Machine): (name: string) => Value {
+  const loaded = new Map<string, Value>();
+  return (name) => {
+    if (loaded.has(name)) return loaded.get(name);
+    const text = Object.hasOwn(script.modules, name) ? script.modules[name] : undefined;
+    if (text === undefined) throw machine.error(`there is no module '${name}'${available(script)}`);
+    machine.meter.source(text.length);
+    loaded.set(name, true);
+    const value = machine.call(machine.load(compiledModule(name, text)), [name])[0] ?? true;
+    loaded.set(name, value);
+    return value;
+  };
+}
+
+function available(script: Script): string {
+  const names = Object.keys(script.modules);
+  return names.length === 0 ? '' : `, only ${names.join(', ')}`;
+}
+
+/** Compiled texts are kept for so many scripts and modules: more than any cluster has in use at a time. */
+const KEPT = 256;
+
+const scripts = new Map<string, { readonly text: string; readonly code: Code }>();
+
+function compiled(script: Script): Code {
+  return remembered(script.hash, script.text, undefined);
+}
+
+function compiledModule(name: string, text: string): Code {
+  return remembered(`module ${name}`, text, name);
+}
+
+/** Compiles a text, or gives the code of the very same text compiled before. */
+function remembered(key: string, text: string, chunk: string | undefined): Code {
+  const known = scripts.get(key);
+  if (known?.text === text) return known.code;
+  const code = compile(toBytes(text), chunk);
+  if (scripts.size >= KEPT) for (const oldest of scripts.keys()) if (scripts.delete(oldest)) break;
+  scripts.set(key, { text, code });
+  return code;
+}
+
+/** Every failure of a run as the error that its author sees; our own errors pass as they are. */
+function scriptError(script: Script, machine: Machine, error: unknown): unknown {
+  const { name } = script;
+  if (error instanceof LuaError) {
+    const message = error.message.startsWith(`${name}:`) ? error.message : `${name}: ${error.message}`;
+    return new ScriptError(name, error.line, 'runtime', message);
+  }
+  if (error instanceof SyntaxFault) {
+    return new ScriptError(name, error.line, 'syntax', `${place(name, error.line)} ${error.message}`);
+  }
+  if (error instanceof ResultFault) return new ScriptError(name, undefined, 'result', `${name}: ${error.message}`);
+  const line = machine.line();
+  if (error instanceof LimitReached)
+    return new ScriptError(name, line, 'limit', `${place(name, line)} ${error.message}`);
+  if (error instanceof RangeError) {
+    return new ScriptError(name, line, 'limit', `${place(name, line)} stopped: its calls are nested too deeply`);
+  }
+  return error;
+}
+
+function place(name: string, line: number | undefined): string {
+  return line === undefined ? `${name}:` : `${name}:${line}:`;
+}
