@@ -10,6 +10,9 @@ test.each([
   '1e400',
   '1152921504606846976',
   '3.0000000000000000001',
+  '9007199254.7409931',
+  '-0.9007199254740993',
+  '1e-0400',
 ])('a number that a double cannot hold keeps its digits: %s', (source) => {
   expect(jsonText(parseJson(`{"n":[${source}]}`))).toBe(`{"n":[${source}]}`);
 });
@@ -42,4 +45,9 @@ test('equality tells absent from null, and numbers by their digits', () => {
 test('a key named __proto__ is data like any other', () => {
   const value = parseJson('{"__proto__":{"a":1},"b":2}');
   expect(canonicalJson(value)).toBe('{"__proto__":{"a":1},"b":2}');
+});
+
+test('a number of a million digits is read in time that grows with its length only', () => {
+  const source = `1${'0'.repeat(1_000_000)}1`;
+  expect(jsonText(parseJson(source))).toBe(source);
 });
