@@ -52,10 +52,14 @@ export class Arguments {
     throw this.#wrongType(position, 'number');
   }
 
-  /** A number without its fraction, as Lua 5.1 takes it where 5.3 would refuse 2.5. */
+  /**
+   * A number without its fraction, as Lua 5.1 takes it where 5.3 would refuse 2.5. Kept to where counting by one works,
+   * so that no loop over such numbers stands still.
+   */
   integer(position: number, otherwise?: number): number {
     const number = Math.trunc(this.number(position, otherwise));
-    return Number.isNaN(number) ? 0 : number;
+    if (Number.isNaN(number)) return 0;
+    return Math.min(Math.max(number, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
   }
 
   function(position: number): Value {

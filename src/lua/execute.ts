@@ -73,6 +73,12 @@ function forNumber(machine: Machine, value: Value, what: string): number {
   return number;
 }
 
+/** Long lists of values cost as many steps as they have values: else a few calls could copy millions. */
+function spend(machine: Machine, frame: Frame, pc: number, steps: number): void {
+  frame.pc = pc;
+  machine.spend(steps);
+}
+
 function refill(machine: Machine, frame: Frame, pc: number): void {
   frame.pc = pc;
   machine.refill();
@@ -150,7 +156,8 @@ export function execute(machine: Machine, frame: Frame, source: Value[], start: 
         const table = R[a];
         const key = b >= 0 ? R[b] : K[~b];
         const value = c >= 0 ? R[c] : K[~c];
-        if (typeof key === 'string' && table instanceof Table && table.metatable === undefined) table.set(key, value);
+        const simple = typeof key === 'string' || (typeof key === 'number' && !Number.isNaN(key));
+        if (simple && table instanceof Table && table.metatable === undefined) table.set(key, value);
         else {
           frame.pc = pc;
           machine.setIndex(table, key, value);
@@ -310,6 +317,7 @@ export function execute(machine: Machine, frame: Frame, source: Value[], start: 
         const callee = R[a];
         const given = b === 0 ? top - a - 1 : b - 1;
         frame.pc = pc;
+        if (given > FLUSH) machine.spend(given);
         const results =
           callee instanceof LuaFunction
             ? machine.enter(callee, R, a + 1, given)
@@ -325,6 +333,7 @@ export function execute(machine: Machine, frame: Frame, source: Value[], start: 
         const callee = R[a];
         const given = b === 0 ? top - a - 1 : b - 1;
         frame.pc = pc;
+        if (given > FLUSH) machine.spend(given);
         if (!(callee instanceof LuaFunction)) return machine.call(callee, R.slice(a + 1, a + 1 + given));
         if (--meter.fuel < 0) refill(machine, frame, pc);
         const caller = R;
@@ -395,6 +404,7 @@ export function execute(machine: Machine, frame: Frame, source: Value[], start: 
         const table = R[a];
         const block = c === 0 ? (instructions[pc++]?.a ?? 0) : c;
         const size = b === 0 ? top - a - 1 : b;
+        if (size > FLUSH) spend(machine, frame, pc, size);
         if (!(table instanceof Table)) throw new Error('a list constructor has no table');
         for (let i = 1; i <= size; i++) table.set((block - 1) * FLUSH + i, R[a + i]);
         break;
@@ -408,6 +418,7 @@ export function execute(machine: Machine, frame: Frame, source: Value[], start: 
       }
       case OP.VARARG: {
         const size = b === 0 ? varargs.length : b - 1;
+        if (size > FLUSH) spend(machine, frame, pc, size);
         for (let i = 0; i < size; i++) R[a + i] = varargs[i];
         if (b === 0) top = a + size;
         break;

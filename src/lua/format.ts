@@ -108,7 +108,7 @@ function digitsOf(item: Item, value: number, conversion: string): string {
 
 /** `toFixed` writes large numbers with an exponent; their digits are exact as integers. */
 function fixed(value: number, precision: number): string {
-  if (value < 1e21) return value.toFixed(precision);
+  if (value < 1e21) return value.toFixed(Math.min(precision, 100));
   return BigInt(value).toString() + (precision > 0 ? `.${'0'.repeat(precision)}` : '');
 }
 

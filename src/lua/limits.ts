@@ -8,7 +8,7 @@ export type Limits = {
   readonly stringBytes: number;
   /** Table entries that the script adds, one for each new table included. */
   readonly entries: number;
-  /** Calls inside calls. */
+  /** Calls inside calls (gopher-lua's own bound is 256). */
   readonly depth: number;
   /** Bytes of source that may be compiled, modules and `load` together. */
   readonly sourceBytes: number;
@@ -23,12 +23,12 @@ export const DEFAULT_LIMITS: Limits = {
   milliseconds: 1_000,
   stringBytes: 64 * 1024 * 1024,
   entries: 2_000_000,
-  depth: 220,
+  depth: 250,
   sourceBytes: 512 * 1024,
 };
 
 /** One string may be this long: more than any object holds, and cheap to build. */
-export const LONGEST_STRING = 16 * 1024 * 1024;
+export const LONGEST_STRING = 4 * 1024 * 1024;
 
 /** Thrown when a limit is reached. It is no Lua error: `pcall` does not see it. */
 export class LimitReached extends Error {
@@ -75,12 +75,6 @@ export class Meter {
     if (this.entries > this.limits.entries) {
       throw new LimitReached(`stopped: its tables hold more than ${this.limits.entries} entries`);
     }
-  }
-
-  /** Takes account of many steps at once. */
-  spend(steps: number, line = 0): void {
-    this.fuel -= steps;
-    if (this.fuel < 0) this.refill(line);
   }
 
   /** Takes account of a string before it is built. @throws LimitReached */

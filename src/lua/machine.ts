@@ -86,6 +86,12 @@ export class Machine {
     if (--this.meter.fuel < 0) this.refill();
   }
 
+  /** Takes account of work that is no step by itself: a piece of a string, an argument of a long list. */
+  spend(steps: number): void {
+    this.meter.fuel -= steps;
+    if (this.meter.fuel < 0) this.refill();
+  }
+
   /** Looks at the limits when a thousand steps are used up. */
   refill(): void {
     this.meter.refill(this.line() ?? 0);

@@ -75,7 +75,7 @@ export class Matcher {
     let at = start;
     let item = from;
     while (item < this.#pattern.length) {
-      this.#machine.meter.spend(1);
+      this.#machine.spend(1);
       const special = this.#special(at, item);
       if (special !== undefined) {
         if (special.next === undefined || special.end < 0) return special.end;
@@ -141,7 +141,7 @@ export class Matcher {
       throw this.#machine.error(`invalid capture index %${index + 1}`);
     }
     const text = this.#subject.slice(capture.start, capture.start + Math.max(0, capture.length));
-    this.#machine.meter.spend(text.length >> 4);
+    this.#machine.spend(text.length >> 4);
     return this.#subject.startsWith(text, at) ? at + text.length : -1;
   }
 
@@ -151,7 +151,7 @@ export class Matcher {
     if (this.#subject[at] !== this.#pattern[item]) return -1;
     let open = 1;
     for (let i = at + 1; i < this.#subject.length; i++) {
-      this.#machine.meter.spend(1);
+      this.#machine.spend(1);
       if (this.#subject[i] === this.#pattern[item + 1]) {
         if (--open === 0) return i + 1;
       } else if (this.#subject[i] === this.#pattern[item]) open++;
@@ -220,7 +220,7 @@ export class Matcher {
   #most(at: number, item: number, itemEnd: number, least: number): number {
     let count = 0;
     while (this.#one(at + count, item, itemEnd)) {
-      this.#machine.meter.spend(1);
+      this.#machine.spend(1);
       count++;
     }
     for (; count >= least; count--) {
@@ -234,7 +234,7 @@ export class Matcher {
     for (let at = start; ; at++) {
       const end = this.#match(at, itemEnd + 1);
       if (end >= 0) return end;
-      this.#machine.meter.spend(1);
+      this.#machine.spend(1);
       if (!this.#one(at, item, itemEnd)) return -1;
     }
   }

@@ -135,7 +135,7 @@ function scriptError(script: Script, machine: Machine, error: unknown): unknown 
   const line = machine.line();
   if (error instanceof LimitReached)
     return new ScriptError(name, line, 'limit', `${place(name, line)} ${error.message}`);
-  if (error instanceof RangeError) {
+  if (error instanceof RangeError && error.message.includes('call stack')) {
     return new ScriptError(name, line, 'limit', `${place(name, line)} stopped: its calls are nested too deeply`);
   }
   return error;

@@ -28,7 +28,7 @@ const byte: LibraryFunction = (args) => {
   const start = offset(from, text.length);
   const last = args.integer(3, from);
   const end = last < 0 ? text.length + last + 1 : Math.min(last, text.length);
-  args.machine.meter.spend(Math.max(0, end - start));
+  args.machine.spend(Math.max(0, end - start));
   if (end - start > MOST_VALUES) throw args.machine.error('string slice too long');
   return Array.from({ length: Math.max(0, end - start) }, (_, i) => text.charCodeAt(start + i));
 };
@@ -48,7 +48,7 @@ const rep: LibraryFunction = (args) => {
   const text = args.string(1);
   const count = Math.max(0, args.integer(2));
   const separator = args.string(3, '');
-  if (count === 0) return [''];
+  if (count === 0 || text + separator === '') return [''];
   args.machine.meter.string((text.length + separator.length) * count);
   return [separator === '' ? text.repeat(count) : (text + separator).repeat(count - 1) + text];
 };
@@ -73,7 +73,7 @@ function search(args: Arguments, wanted: 'place' | 'captures'): Value[] {
   const start = offset(init, text.length);
   if (start > text.length) return [undefined];
   if (wanted === 'place' && (truthy(args.values[3]) || !/[\^$*+?.([%-]/.test(pattern))) {
-    args.machine.meter.spend(text.length >> 4);
+    args.machine.spend(text.length >> 4);
     const found = text.indexOf(pattern, start);
     return found < 0 ? [undefined] : [found + 1, found + pattern.length];
   }
@@ -86,7 +86,7 @@ function search(args: Arguments, wanted: 'place' | 'captures'): Value[] {
       if (wanted === 'captures') return captures;
       return /\(/.test(pattern) ? [at + 1, end, ...captures] : [at + 1, end];
     }
-    args.machine.meter.spend(1);
+    args.machine.spend(1);
     if (anchored) break;
   }
   return [undefined];
@@ -99,7 +99,7 @@ const gmatch: LibraryFunction = (args) => {
   let lastEnd = -1;
   const next = builtin('gmatch iterator', ({ machine }) => {
     for (; at <= text.length; at++) {
-      machine.meter.spend(1);
+      machine.spend(1);
       const end = matcher.matchAt(at, 0);
       if (end < 0 || end === lastEnd) continue;
       const captures = matcher.captures(at, end);
@@ -142,10 +142,11 @@ const gsub: LibraryFunction = (args) => {
   const matcher = new Matcher(machine, text, pattern);
   const pieces: string[] = [];
   let at = 0;
+  let copied = 0;
   let lastEnd = -1;
   let count = 0;
   while (count < most) {
-    machine.meter.spend(1);
+    machine.spend(1);
     const end = matcher.matchAt(at, anchored ? 1 : 0);
     if (end >= 0 && end !== lastEnd) {
       count++;
@@ -153,17 +154,16 @@ const gsub: LibraryFunction = (args) => {
       const piece = truthy(value) ? asString(value) : text.slice(at, end);
       if (piece === undefined) throw machine.error(`invalid replacement value (a ${typeName(value)})`);
       machine.meter.string(piece.length);
-      pieces.push(piece);
+      pieces.push(text.slice(copied, at), piece);
       at = end;
+      copied = end;
       lastEnd = end;
-    } else if (at < text.length) {
-      pieces.push(text.charAt(at));
-      at++;
-    } else break;
+    } else if (at < text.length) at++;
+    else break;
     if (anchored) break;
   }
-  machine.meter.string(text.length - Math.min(at, text.length));
-  pieces.push(text.slice(at));
+  machine.meter.string(text.length - copied);
+  pieces.push(text.slice(copied));
   return [pieces.join(''), count];
 };
 

@@ -21,7 +21,7 @@ const insert: LibraryFunction = (args) => {
   if (values.length !== 3) throw machine.error("wrong number of arguments to 'insert'");
   const at = args.integer(2);
   if (at < 1 || at > size + 1) throw args.fault(2, 'position out of bounds');
-  machine.meter.spend((size - at) >> 5);
+  machine.spend((size - at) >> 5);
   if (plain(table)) {
     table.insertAt(at, values[2]);
     return [];
@@ -40,7 +40,7 @@ const remove: LibraryFunction = (args) => {
     // Lua 5.1 has no error here: nothing is removed.
     return [];
   }
-  machine.meter.spend((size - at) >> 5);
+  machine.spend((size - at) >> 5);
   if (plain(table)) return [table.removeAt(at)];
   const value = machine.index(table, at);
   for (let i = at; i < size; i++) machine.setIndex(table, i, machine.index(table, i + 1));
@@ -61,7 +61,7 @@ const concat: LibraryFunction = (args) => {
     if (piece === undefined) {
       throw machine.error(`invalid value (a ${typeName(item)}) at index ${i} in table for 'concat'`);
     }
-    machine.meter.spend(1);
+    machine.spend(1);
     machine.meter.string(piece.length + separator.length);
     text += i < last ? piece + separator : piece;
   }
@@ -77,7 +77,7 @@ const unpack: LibraryFunction = (args) => {
   const first = args.integer(2, 1);
   const last = args.integer(3, args.values[2] === undefined ? Number(machine.length(table)) : undefined);
   if (last - first >= MOST_VALUES) throw machine.error('too many results to unpack');
-  machine.meter.spend(Math.max(0, last - first));
+  machine.spend(Math.max(0, last - first));
   const values: Value[] = [];
   for (let i = first; i <= last; i++) values.push(machine.index(table, i));
   return values;
@@ -93,7 +93,7 @@ const sort: LibraryFunction = (args) => {
   const items: Value[] = [];
   for (let i = 1; i <= size; i++) items.push(machine.index(table, i));
   const before = (a: Value, b: Value) => {
-    machine.meter.spend(1);
+    machine.spend(1);
     return order === undefined ? machine.lessThan(a, b) : truthy(machine.call(order, [a, b])[0]);
   };
   items.sort((a, b) => (before(a, b) ? -1 : before(b, a) ? 1 : 0));
@@ -146,7 +146,7 @@ const move: LibraryFunction = (args) => {
   const [first, last, at] = [args.integer(2), args.integer(3), args.integer(4)];
   const to = args.values[4] === undefined ? from : args.table(5);
   if (last - first >= MOST_VALUES) throw args.fault(3, 'too many elements to move');
-  machine.meter.spend(Math.max(0, last - first));
+  machine.spend(Math.max(0, last - first));
   const values: Value[] = [];
   for (let i = first; i <= last; i++) values.push(machine.index(from, i));
   values.forEach((value, i) => {
