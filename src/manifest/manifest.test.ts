@@ -198,7 +198,7 @@ test('what writeYaml writes is read back as the same value', () => {
 test('YAML is written as a person would', () => {
   const value = {
     a: '20%',
-    b: ['x', { c: 1, d: [] }, ['y']],
+    b: ['x', { c: 1, d: [] }, ['z']],
     e: 'one\ntwo\n',
     f: 'yes',
     g: {},

@@ -1,0 +1,83 @@
+/**
+ * Names that stand in users' clusters: API group, annotation, label and finalizer keys, names of our objects. Those of
+ * `rollouts.kruise.io` are given by the API that we are compatible with and never change.
+ */
+
+export const GROUP = 'rollouts.kruise.io';
+export const V1ALPHA1 = `${GROUP}/v1alpha1`;
+export const V1BETA1 = `${GROUP}/v1beta1`;
+export type RolloutApiVersion = typeof V1ALPHA1 | typeof V1BETA1;
+
+/** Keys of our own; everything under this domain may be written by the controller. */
+export const DOMAIN = 'sluice.dev';
+
+export const ANNOTATIONS = {
+  /** On gateway objects, Services and workloads: spec, labels and annotations as the user meant them, as JSON. */
+  original: 'rollouts.kruise.io/original-spec-configuration',
+  /** On v1alpha1 Rollouts: `canary` or `partition`. */
+  rollingStyle: 'rollouts.kruise.io/rolling-style',
+  /** On Rollouts: name of a TrafficRouting object. */
+  trafficRouting: 'rollouts.kruise.io/trafficrouting',
+  /** On Rollouts: hash of the plan that is being carried out. */
+  hash: 'rollouts.kruise.io/hash',
+  rollbackInBatch: 'rollouts.kruise.io/rollback-in-batch',
+  /** On workloads: which release is in progress. */
+  inProgressing: 'rollouts.kruise.io/in-progressing',
+  /** On workloads: id of the release (read at admission). */
+  rolloutId: 'rollouts.kruise.io/rollout-id',
+  /** On Rollouts: what the version that the object is in has no field for. */
+  conversion: 'sluice.dev/conversion',
+  /** On the script ConfigMap: `"true"` lets its scripts win over bundled ones. */
+  override: 'sluice.dev/override',
+  /** Mark of a rescue: guarded writes on the object pass without us. */
+  rescue: 'sluice.dev/rescue',
+  /** On Rollouts: what happens when it is deleted in a release: `hold`, `rollback` or `complete`. */
+  onDelete: 'sluice.dev/on-delete',
+  lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',
+} as const;
+
+/** One annotation for each Rollout: this prefix and the Rollout's name (hashed when over 63 characters). */
+export const DIRECTIVE_PREFIX = 'directive.sluice.dev/';
+
+export const LABELS = {
+  workloadType: 'rollouts.kruise.io/workload-type',
+  rolloutId: 'rollouts.kruise.io/rollout-id',
+  rolloutName: 'rollouts.kruise.io/rollout-name',
+  rolloutBatchId: 'rollouts.kruise.io/rollout-batch-id',
+  stableRevision: 'rollouts.kruise.io/stable-revision',
+  canaryDeployment: 'rollouts.kruise.io/canary-deployment',
+  noNeedUpdate: 'rollouts.kruise.io/no-need-update',
+  podTemplateHash: 'pod-template-hash',
+  controllerRevisionHash: 'controller-revision-hash',
+  /** On ReplicaSets: pods that proportional scaling may not go below while they have traffic. */
+  floor: 'sluice.dev/floor',
+} as const;
+
+export const FINALIZERS = {
+  rollout: 'rollouts.kruise.io/rollout',
+  trafficRouting: 'rollouts.kruise.io/trafficrouting',
+  /** Followed by the name of the Rollout that uses the TrafficRouting. */
+  progressingPrefix: 'progressing.rollouts.kruise.io/',
+} as const;
+
+/** The ConfigMap of user scripts, in our own namespace, and the keys of its data. */
+export const SCRIPT_CONFIG_MAP = {
+  name: 'kruise-rollout-configuration',
+  ingressPrefix: 'lua.traffic.routing.ingress.',
+  customPrefix: 'lua.traffic.routing.',
+} as const;
+
+/** `lua.traffic.routing.ingress.<class type>`; an empty class type means nginx. */
+export function ingressScriptKey(classType: string): string {
+  return `${SCRIPT_CONFIG_MAP.ingressPrefix}${classType || 'nginx'}`;
+}
+
+/** `lua.traffic.routing.<Kind>.<group>`. */
+export function customScriptKey(kind: string, group: string): string {
+  return `${SCRIPT_CONFIG_MAP.customPrefix}${kind}.${group}`;
+}
+
+/** Name of the canary Service or Ingress of a stable one. */
+export function canaryName(stable: string): string {
+  return `${stable}-canary`;
+}
