@@ -60,7 +60,7 @@ function withoutDescriptions(value: Json, areProperties: boolean): Json {
 }
 
 /** The text of `generated.ts`: one type for each kind and version, and one for each object that they hold. */
-export async function typesText(crds: readonly SchemaOfVersion[]): Promise<string> {
+export function typesText(crds: readonly SchemaOfVersion[]): Promise<string> {
   const names = new TypeNames();
   const properties = Object.fromEntries(
     crds.map(({ kind, version, schema }) => [`${kind}/${version}`, names.root(kind, version, schema)]),

@@ -202,8 +202,12 @@ function tests(literals: readonly Literal[]): Tests {
     }
     // typed() makes PathPrefix for paths only
     if (type === 'PathPrefix') throw new Error(`a path prefix on ${operandText(operand)}`);
-    if (operand.on === 'method') result.method = { type, value };
-    else result[LISTS[operand.on]] = [...(result[LISTS[operand.on]] ?? []), { type, name: operand.name, value }];
+    if ('name' in operand) {
+      const list = LISTS[operand.on];
+      result[list] = [...(result[list] ?? []), { type, name: operand.name, value }];
+    } else {
+      result.method = { type, value };
+    }
   }
   return result;
 }
