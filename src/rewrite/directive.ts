@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { DIRECTIVE_PREFIX } from '../api/names.ts';
+import { parseJson } from '../json/text.ts';
+import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
+
+/** The version of the rewrite that a directive asks for; a reader of another version must not guess. */
+export const FORMAT = 1;
+
+/** The name part of an annotation key holds at most 63 characters. */
+const KEY_NAME_LIMIT = 63;
+
+/**
+ * What one Rollout wants of one object at this moment, as its directive annotation says it. Only the controller writes
+ * it; the webhook turns it into fields.
+ */
+export type Directive = {
+  readonly format: typeof FORMAT;
+  readonly rollout: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** The revision that is being released, as the Rollout's status names it. */
+  readonly revision: string;
+  /** 1-based, as in the Rollout's status. */
+  readonly step: number;
+  /**
+   * True when this object was rewritten before in the same release. Its original must then be there: were it captured
+   * again, the rewritten object would become the user's.
+   */
+  readonly continues: boolean;
+  readonly action: Action;
+};
+
+export type Action =
+  | { readonly type: 'armed' }
+  | ({ readonly type: 'gateway' } & GatewayAction)
+  | ({ readonly type: 'service' } & ServiceAction)
+  | ({ readonly type: 'workload' } & WorkloadAction);
+
+/** Run a script on a gateway object, once for each pair of Services. */
+export type GatewayAction = {
+  readonly contract: 'custom' | 'ingress';
+  readonly script: { readonly name: string; readonly hash: string };
+  readonly routes: readonly { readonly stableService: string; readonly canaryService: string }[];
+  /** Percent of the traffic for the new version; absent when the step only has matches. */
+  readonly weight?: number;
+  /** OR of AND groups, as handed to the script in `obj.matches`. */
+  readonly matches?: readonly JsonMap[];
+  readonly requestHeaderModifier?: JsonMap;
+  readonly podMetadata?: { readonly labels?: JsonMap; readonly annotations?: JsonMap };
+  readonly mirror?: JsonMap;
+  readonly stickiness?: JsonMap;
+};
+
+/** Add keys to a Service's selector. */
+export type ServiceAction = { readonly selector: Readonly<Record<string, string>> };
+
+/** How far a Deployment may go: see `workload.ts`. */
+export type WorkloadAction = {
+  readonly paused: boolean;
+  /** The walk's bounds (design §5): new pods never count as available while it is there. */
+  readonly walk?: { readonly maxSurge: number | string; readonly maxUnavailable: number | string };
+};
+
+/** A directive annotation that this version cannot act on. */
+export class InvalidDirective extends Error {
+  constructor(key: string, reason: string) {
+    super(`annotation ${key} is not a directive that this version of Sluice can follow: ${reason}`);
+    this.name = 'InvalidDirective';
+  }
+}
+
+/** The annotation key of a Rollout's directive; names over 63 characters are cut and told apart by a hash. */
+export function directiveKey(rolloutName: string): string {
+  if (rolloutName.length <= KEY_NAME_LIMIT) return DIRECTIVE_PREFIX + rolloutName;
+  const digest = createHash('sha256').update(rolloutName).digest('hex').slice(0, 10);
+  return `${DIRECTIVE_PREFIX}${rolloutName.slice(0, KEY_NAME_LIMIT - 11)}-${digest}`;
+}
+
+/** The annotation's text. Its key order is fixed, so that equal directives have equal texts. */
+export function encodeDirective({ format, rollout, revision, step, continues, action }: Directive): string {
+  const { namespace, name, uid } = rollout;
+  return JSON.stringify({ format, rollout: { namespace, name, uid }, revision, step, continues, action });
+}
+
+/** @throws InvalidDirective when the text is not JSON, of another format, or lacks what its action needs. */
+export function decodeDirective(key: string, text: string): Directive {
+  const fail = (reason: string): never => {
+    throw new InvalidDirective(key, reason);
+  };
+  let value: Json;
+  try {
+    value = parseJson(text);
+  } catch {
+    return fail('it is not JSON');
+  }
+  if (!isMap(value)) return fail('it is not a JSON object');
+  if (value['format'] !== FORMAT) return fail(`its format is ${JSON.stringify(value['format'])}, not ${FORMAT}`);
+  const rollout = value['rollout'];
+  const namespace = stringAt(rollout, 'namespace');
+  const name = stringAt(rollout, 'name');
+  const uid = stringAt(rollout, 'uid');
+  const revision = stringAt(value, 'revision');
+  const step = value['step'];
+  if (namespace === undefined || name === undefined || uid === undefined) return fail('it names no Rollout');
+  if (revision === undefined || typeof step !== 'number') return fail('it names no revision or step');
+  const continues = value['continues'] ?? false;
+  if (typeof continues !== 'boolean') return fail('its `continues` is neither true nor false');
+  const problem = actionProblem(value['action']);
+  if (problem !== undefined) return fail(problem);
+  const action = value['action'] as Action;
+  return { format: FORMAT, rollout: { namespace, name, uid }, revision, step, continues, action };
+}
+
+function actionProblem(action: Json | undefined): string | undefined {
+  if (!isMap(action)) return 'it has no action';
+  switch (action['type']) {
+    case 'armed':
+      return undefined;
+    case 'gateway':
+      return gatewayProblem(action);
+    case 'service':
+      return isStringMap(action['selector']) ? undefined : 'its selector is not a map of strings';
+    case 'workload':
+      return workloadProblem(action);
+    default:
+      return `it does not know the action ${JSON.stringify(action['type'])}`;
+  }
+}
+
+function gatewayProblem(action: JsonMap): string | undefined {
+  const { contract, script, routes, weight, matches, podMetadata } = action;
+  if (contract !== 'custom' && contract !== 'ingress') return 'its contract is neither custom nor ingress';
+  if (stringAt(script, 'name') === undefined || stringAt(script, 'hash') === undefined) return 'it names no script';
+  const hasRoutes = isList(routes) && routes.length > 0 && routes.every(isRoute);
+  if (!hasRoutes) return 'it names no pair of Services';
+  if (weight !== undefined && !(typeof weight === 'number' && weight >= 0 && weight <= 100)) {
+    return 'its weight is no percentage';
+  }
+  if (matches !== undefined && !(isList(matches) && matches.every(isMap))) return 'its matches are no list of maps';
+  for (const key of ['requestHeaderModifier', 'mirror', 'stickiness', 'podMetadata']) {
+    if (action[key] !== undefined && !isMap(action[key])) return `its ${key} is no map`;
+  }
+  const { labels, annotations } = isMap(podMetadata) ? podMetadata : {};
+  return [labels, annotations].every((map) => map === undefined || isStringMap(map))
+    ? undefined
+    : 'its podMetadata does not hold maps of strings';
+}
+
+function isRoute(route: Json): boolean {
+  return stringAt(route, 'stableService') !== undefined && stringAt(route, 'canaryService') !== undefined;
+}
+
+function workloadProblem({ paused, walk }: JsonMap): string | undefined {
+  if (typeof paused !== 'boolean') return 'it does not say whether the workload is paused';
+  if (walk === undefined) return undefined;
+  const bounds = isMap(walk) ? [walk['maxSurge'], walk['maxUnavailable']] : [undefined];
+  return bounds.every((bound) => typeof bound === 'number' || (typeof bound === 'string' && /^\d+%$/.test(bound)))
+    ? undefined
+    : 'its walk lacks maxSurge or maxUnavailable';
+}
+
+function isStringMap(value: Json | undefined): boolean {
+  return isMap(value) && Object.values(value).every((entry) => typeof entry === 'string');
+}

@@ -1,0 +1,70 @@
+import { ANNOTATIONS } from '../api/names.ts';
+import type { Path } from './attribute.ts';
+import { decodeDirective, InvalidDirective } from './directive.ts';
+import type { Own } from './own-keys.ts';
+import type { RewriteFailed } from './rewriter.ts';
+
+/** Texts that users read behind kubectl's `Warning:`, or as the reason of a denial. Each says what to do. */
+
+export function putBack(own: { incoming: Own; live: Own }, wanted: ReadonlyMap<string, string>): string {
+  const keys = [...new Set([...own.incoming.directives.keys(), ...own.live.directives.keys()])];
+  const changed = keys.filter((key) => own.incoming.directives.get(key) !== wanted.get(key));
+  if (own.incoming.original !== own.live.original) changed.push(ANNOTATIONS.original);
+  return `${changed.join(', ')}: only Sluice writes these annotations, so they are as before (${names(wanted)})`;
+}
+
+export function unkept(paths: readonly Path[], wanted: ReadonlyMap<string, string>): string {
+  const shown = paths.slice(0, 3).map((path) => path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)));
+  const places = shown.map((keys) => keys.join('').replace(/^\./, '')).join(', ');
+  return `${places}: set by ${names(wanted)} until its release ends, so the value given by hand is not in effect; \`${abort(wanted)}\` ends the release`;
+}
+
+export function orphan(wanted: ReadonlyMap<string, string>): string {
+  return `annotation ${ANNOTATIONS.original} is missing, so nothing is rewritten for ${names(wanted)}; run \`kubectl sluice adopt\``;
+}
+
+export function leftover(): string {
+  return (
+    `the object carries the annotation ${ANNOTATIONS.original} of another tool or an earlier release, and nobody knows whether it is still true; ` +
+    'run `kubectl sluice adopt` to keep the object as it is, or remove the annotation'
+  );
+}
+
+export function otherVersion(saved: string, asked: string): string {
+  return (
+    `annotation ${ANNOTATIONS.original} was written in ${saved}, and this write is in ${asked}; ` +
+    `write the object as ${saved}, or run \`kubectl sluice adopt\``
+  );
+}
+
+export function tooLarge(size: number, limit: number): string {
+  return (
+    `annotations would take ${size} bytes of the ${limit} that the API server allows, because ${ANNOTATIONS.original} keeps the object's ` +
+    'original; make the object smaller or split it'
+  );
+}
+
+export function skipped(failure: RewriteFailed): string {
+  return `left out: ${failure.message}`;
+}
+
+function names(directives: ReadonlyMap<string, string>): string {
+  const rollouts = rolloutsOf(directives).map(({ namespace, name }) => `Rollout ${namespace}/${name}`);
+  return rollouts.length === 0 ? 'no Rollout' : rollouts.join(', ');
+}
+
+function abort(directives: ReadonlyMap<string, string>): string {
+  const [first] = rolloutsOf(directives);
+  return first === undefined ? 'kubectl sluice abort' : `kubectl sluice abort ${first.name} -n ${first.namespace}`;
+}
+
+function rolloutsOf(directives: ReadonlyMap<string, string>): { namespace: string; name: string }[] {
+  return [...directives].flatMap(([key, text]) => {
+    try {
+      return [decodeDirective(key, text).rollout];
+    } catch (error) {
+      if (error instanceof InvalidDirective) return [];
+      throw error;
+    }
+  });
+}
