@@ -1,0 +1,24 @@
+-- MSE cloud-native gateway: the annotations of ingress-nginx, with its own for query parameters, request headers and the
+-- subset of a Service. One condition of an Ingress counts (header before query parameter before cookie), a weight beside
+-- it takes the rest of the requests.
+local canary_ingress = require("canary_ingress")
+local envoy_pattern = require("envoy_pattern")
+local quote = require("quote")
+
+local SUBSET = "mse.ingress.kubernetes.io/service-subset"
+
+local annotations = canary_ingress.annotations(obj, {
+  gateway = "MSE",
+  plain = "^[%w_%-~/: ]+$",
+  exact_pattern = quote.re2,
+  pattern = envoy_pattern,
+  cookie_name = "^[%w_%-]+$",
+  query = "mse.ingress.kubernetes.io/",
+  header_control = "mse.ingress.kubernetes.io/",
+  weight_beside = true,
+  clear = { "mse.ingress.kubernetes.io/canary-by-cookie-value" },
+})
+if annotations[SUBSET] then
+  annotations[SUBSET] = "gray"
+end
+return annotations
