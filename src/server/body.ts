@@ -5,6 +5,9 @@ import { Problem } from './problem.ts';
 /** The client went away before its request was complete: nobody is there to be answered. */
 export class Aborted extends Error {}
 
+/** Made once: every request ends in `close`, and each new error would walk the stack for nothing. */
+const ABORTED = new Aborted('the client went away');
+
 /**
  * Checks what the headers say about a request that should carry a review.
  * @throws Problem for another method, type or encoding than a review comes in, or a length above `limit`.
@@ -55,8 +58,8 @@ export function readBody(request: IncomingMessage, limit: number): Promise<{ tex
       if (isUtf8(body)) resolve({ text: body.toString('utf8'), bytes });
       else reject(new Problem('malformed', 'the body is not UTF-8'));
     });
-    request.on('error', () => reject(new Aborted()));
-    request.on('close', () => reject(new Aborted()));
+    request.on('error', () => reject(ABORTED));
+    request.on('close', () => reject(ABORTED));
   });
 }
 

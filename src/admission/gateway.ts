@@ -1,0 +1,145 @@
+import type { JsonMap } from '../json/value.ts';
+import type { Library } from '../lua/library.ts';
+import { type Script, ScriptError } from '../lua/script.ts';
+import { decide, scriptHashesOf, type Verdict, type Write } from '../rewrite/decide.ts';
+import { decodeDirective, InvalidDirective } from '../rewrite/directive.ts';
+import { ownOf } from '../rewrite/own-keys.ts';
+import { createRewriter, RewriteFailed, type Rewriter } from '../rewrite/rewriter.ts';
+import { type About, type Answer, allow, deny, fail, patch } from './answer.ts';
+import { type Inventory, scriptsByHash, Unavailable } from './inventory.ts';
+import type { AdmissionRequest } from './request.ts';
+import type { AdmissionHandler } from './route.ts';
+
+/** Judges a write where a script that never ends can be stopped from outside. */
+export type IsolatedDecide = (write: Write, scripts: readonly Script[]) => Promise<Verdict>;
+
+export type GatewayOptions = {
+  /** The shipped scripts: they may run between other requests, since their cost is known. */
+  readonly library: Library;
+  /** Knows the pinned scripts of users. */
+  readonly inventory: Inventory;
+  readonly decideIsolated: IsolatedDecide;
+  /** Sluice's own controller: `system:serviceaccount:<namespace>:<name>`. */
+  readonly controllerUser: string;
+  /** Objects up to this size are rewritten between other requests, in bytes of JSON. */
+  readonly inlineBytes?: number;
+  /** Characters of originals that are remembered with their rewrites; 0 remembers nothing (for measuring). */
+  readonly memoCharacters?: number;
+};
+
+const INLINE_BYTES = 64 * 1024;
+const MEMO_CHARACTERS = 32 * 1024 * 1024;
+
+/**
+ * Judges writes on objects that take part in a release: gateway objects of any kind, Services, workloads.
+ *
+ * ```
+ *  request ──► write ──► scripts by hash ──► decide, here or isolated ──► allow / patch / deny
+ *                              └─ not to be had now: fail, try again
+ * ```
+ */
+export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
+  const { inventory, controllerUser, decideIsolated, inlineBytes = INLINE_BYTES } = options;
+  const shipped = scriptsByHash(options.library);
+  let failedScript: string | undefined;
+  const rewriter = watched(
+    createRewriter((hash) => shipped.get(hash), options.memoCharacters ?? MEMO_CHARACTERS),
+    (script) => {
+      failedScript = script;
+    },
+  );
+
+  function judgeHere(request: AdmissionRequest, write: Write): Answer {
+    failedScript = undefined;
+    const verdict = decide(write, rewriter);
+    return answerOf(verdict, failedScript === undefined ? aboutOf(request) : { ...aboutOf(request), failedScript });
+  }
+
+  async function judgeElsewhere(request: AdmissionRequest, write: Write, hashes: readonly string[]): Promise<Answer> {
+    try {
+      const scripts = await Promise.all(hashes.map((hash) => shipped.get(hash) ?? inventory.script(hash)));
+      const known = scripts.filter((script) => script !== undefined);
+      return answerOf(await decideIsolated(write, known), aboutOf(request));
+    } catch (error) {
+      const about = aboutOf(request);
+      if (error instanceof Unavailable) {
+        return fail(error.message, { about, retryAfterSeconds: error.retryAfterSeconds });
+      }
+      // The hard stop: a script that no limit of its own could end.
+      if (error instanceof ScriptError) return deny(error.message, { about: { ...about, failedScript: error.script } });
+      throw error;
+    }
+  }
+
+  return (request) => {
+    const write = writeOf(request, controllerUser);
+    if (write === undefined) return allow();
+    const hashes = scriptHashesOf(write);
+    const small = request.bytes <= (write.live === undefined ? inlineBytes : 2 * inlineBytes);
+    if (small && hashes.every((hash) => shipped.has(hash))) return judgeHere(request, write);
+    return judgeElsewhere(request, write, hashes);
+  };
+}
+
+/** The write that a request asks about; undefined for what is never rewritten: deletions, subresources. */
+function writeOf(request: AdmissionRequest, controllerUser: string): Write | undefined {
+  const { operation, object, oldObject, fieldManager, subresource } = request;
+  if (object === undefined || subresource !== '' || (operation !== 'CREATE' && operation !== 'UPDATE'))
+    return undefined;
+  return {
+    operation,
+    incoming: object,
+    byController: request.user.name === controllerUser,
+    ...(oldObject === undefined ? {} : { live: oldObject }),
+    ...(fieldManager === undefined ? {} : { fieldManager }),
+  };
+}
+
+function answerOf(verdict: Verdict, about: About): Answer {
+  switch (verdict.verdict) {
+    case 'untouched':
+      return allow({ warnings: verdict.warnings, about });
+    case 'rewritten':
+      return patch(verdict.operations, { warnings: verdict.warnings, about });
+    case 'denied':
+      return deny(verdict.message, { about });
+  }
+}
+
+/** For the log: the Rollouts that take part, and the step of the first. */
+function aboutOf({ object, oldObject }: AdmissionRequest): About {
+  const names: string[] = [];
+  let step: number | undefined;
+  for (const [key, text] of directivesOf(object, oldObject)) {
+    try {
+      const directive = decodeDirective(key, text);
+      names.push(`${directive.rollout.namespace}/${directive.rollout.name}`);
+      step ??= directive.step;
+    } catch (error) {
+      // Whether such a directive is allowed is `decide`'s to say; the log names its key.
+      if (!(error instanceof InvalidDirective)) throw error;
+      names.push(key);
+    }
+  }
+  return { ...(names.length === 0 ? {} : { rollout: names.join(',') }), ...(step === undefined ? {} : { step }) };
+}
+
+function directivesOf(object: JsonMap | undefined, oldObject: JsonMap | undefined): ReadonlyMap<string, string> {
+  const { directives } = ownOf(object);
+  return directives.size > 0 ? directives : ownOf(oldObject).directives;
+}
+
+/** The same rewriter, with a word about each script that fails. */
+function watched(rewriter: Rewriter, onFailure: (script: string) => void): Rewriter {
+  return {
+    ...rewriter,
+    rewrite(object, original, directives, mode) {
+      try {
+        return rewriter.rewrite(object, original, directives, mode);
+      } catch (error) {
+        if (error instanceof RewriteFailed && error.cause instanceof ScriptError) onFailure(error.cause.script);
+        throw error;
+      }
+    },
+  };
+}

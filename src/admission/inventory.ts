@@ -1,0 +1,43 @@
+import { type Json, stringAt } from '../json/value.ts';
+import type { Library } from '../lua/library.ts';
+import type { Script } from '../lua/script.ts';
+
+/**
+ * What handlers know of the cluster beyond the request: filled by watches, or from files. Nothing here asks the API
+ * server while an admission waits, except {@link Inventory.script} for a script that was pinned a moment ago.
+ */
+export type Inventory = {
+  /**
+   * The pinned script with this content hash; undefined when it is certain that there is none.
+   * @throws Unavailable when that cannot be said now.
+   */
+  script(hash: string): Promise<Script | undefined>;
+  /** The Rollouts of a namespace in either version, as stored. */
+  rolloutsIn(namespace: string): readonly Json[];
+};
+
+/** Something that an admission needs is not there yet, or not for the moment: the writer should try again. */
+export class Unavailable extends Error {
+  readonly retryAfterSeconds: number;
+
+  constructor(message: string, retryAfterSeconds = 1) {
+    super(message);
+    this.name = 'Unavailable';
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** What there is without a cluster: given scripts and Rollouts, which are never anything else. */
+export function fixedInventory(scripts: Iterable<Script>, rollouts: readonly Json[]): Inventory {
+  const byHash = new Map([...scripts].map((script) => [script.hash, script]));
+  const byNamespace = Map.groupBy(rollouts, (rollout) => stringAt(rollout, 'metadata', 'namespace') ?? 'default');
+  return {
+    script: (hash) => Promise.resolve(byHash.get(hash)),
+    rolloutsIn: (namespace) => byNamespace.get(namespace) ?? [],
+  };
+}
+
+/** The scripts of a library by their content hash. */
+export function scriptsByHash({ scripts }: Library): ReadonlyMap<string, Script> {
+  return new Map([...scripts.values()].map((script) => [script.hash, script]));
+}
