@@ -6,9 +6,12 @@ import { type Library, type LibraryFunction, library } from './libraries.ts';
 import { type Machine, truthy } from './machine.ts';
 import { parseInBase, parseNumber } from './number.ts';
 import { Table } from './table.ts';
-import { asString, LuaError, LuaFunction, typeName, Upvalue, type Value } from './value.ts';
+import { asString, Builtin, LuaError, LuaFunction, typeName, Upvalue, type Value } from './value.ts';
 
-/** A value as `tostring` gives it. Tables and functions have no address to show: results must not depend on one. */
+/**
+ * A value as `tostring` gives it. Tables and functions have no address to show, since results must not depend on one:
+ * they are numbered in the order in which a run first shows them.
+ */
 export function toDisplayString(machine: Machine, value: Value): string {
   const handler = machine.metamethod(value, '__tostring');
   if (handler !== undefined) {
@@ -16,7 +19,8 @@ export function toDisplayString(machine: Machine, value: Value): string {
     if (typeof text === 'string') return text;
     throw machine.error("'__tostring' must return a string");
   }
-  return asString(value) ?? (typeof value === 'boolean' ? String(value) : typeName(value));
+  if (typeof value === 'object') return `${typeName(value)}: ${machine.numberOf(value)}`;
+  return asString(value) ?? (value === undefined ? 'nil' : String(value));
 }
 
 const raise: LibraryFunction = ({ values: [value, level], machine }) => {
@@ -43,7 +47,9 @@ const xpcall: LibraryFunction = (args) => {
   const [callee, , ...rest] = args.values;
   const handler = args.function(2);
   const outcome = machine.attempt(() => machine.call(callee, rest));
-  return 'results' in outcome ? [true, ...outcome.results] : [false, ...machine.call(handler, [outcome.error])];
+  if ('results' in outcome) return [true, ...outcome.results];
+  const handled = machine.attempt(() => machine.call(handler, [outcome.error]));
+  return [false, ...('results' in handled ? handled.results : [handled.error])];
 };
 
 const select: LibraryFunction = (args) => {
@@ -125,6 +131,7 @@ function readPieces(machine: Machine, reader: Value): string {
 function functionAt(args: Arguments): LuaFunction | undefined {
   const value = args.values[0] ?? 1;
   if (value instanceof LuaFunction) return value;
+  if (value instanceof Builtin) return undefined;
   const level = args.integer(1, 1);
   let { frame } = args.machine;
   for (let i = 1; i < level; i++) frame = frame?.caller;

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { lenientEscapes } from './escapes.ts';
 import { LimitReached } from './limits.ts';
 import { parseNumber } from './number.ts';
 import { constantOperands, OP, wideOperand } from './opcode.ts';
@@ -124,20 +125,6 @@ export function compile(text: string, chunk: string | undefined): Code {
 /** A first line that starts with `#` is a comment, as `luaL_loadfile` has it. */
 function withoutShebang(text: string): string {
   return text.startsWith('#') ? `--${text}` : text;
-}
-
-const TOKEN =
-  /--\[(=*)\[[\s\S]*?\]\1\]|--[^\n]*|\[(=*)\[[\s\S]*?\]\2\]|"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*'/g;
-
-/** In Lua 5.1 a backslash before any other character stands for that character; since 5.2 it is an error. */
-function lenientEscapes(source: string): string {
-  if (!source.includes('\\')) return source;
-  return source.replace(TOKEN, (token) => {
-    const quoted = token.startsWith('"') || token.startsWith("'");
-    return quoted
-      ? token.replace(/\\([\s\S])/g, (written, next) => (/[abfnrtvxzu\\"'\n\r\d]/.test(next) ? written : next))
-      : token;
-  });
 }
 
 function faultOf(status: number, message: Uint8Array | null): Error {

@@ -129,7 +129,7 @@ function pad(item: Item, text: string, zeros: boolean): string {
   return head + digits.padStart(item.width - head.length, '0');
 }
 
-const QUOTED: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\0': '\\0' };
+const QUOTED: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\n': '\\\n', '\r': '\\r', '\0': '\\0' };
 
 function quoted(value: Value): string {
   if (typeof value !== 'string') return typeof value === 'number' ? numberText(value) : String(value ?? 'nil');

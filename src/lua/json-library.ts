@@ -2,10 +2,14 @@ import { canonicalJson, parseJson } from '../json/text.ts';
 import { isList, isMap, type Json } from '../json/value.ts';
 import { toBytes, toText } from './bytes.ts';
 import { type Library, type LibraryFunction, library } from './libraries.ts';
+import { LimitReached } from './limits.ts';
 import type { Machine } from './machine.ts';
 import { Output, ResultFault } from './output.ts';
 import { Table } from './table.ts';
 import type { Value } from './value.ts';
+
+/** Four times what all annotations of an object may hold. */
+const LONGEST_JSON = 1024 * 1024;
 
 /** `json.encode(value)`: JSON text with sorted keys; nil and a message when the value is no JSON. */
 const encode: LibraryFunction = (args) => {
@@ -23,6 +27,7 @@ const encode: LibraryFunction = (args) => {
 const decode: LibraryFunction = (args) => {
   const text = toText(args.string(1));
   if (text === undefined) return [undefined, 'cannot decode: the text is no UTF-8'];
+  if (text.length > LONGEST_JSON) throw new LimitReached(`stopped: it decodes JSON of more than ${LONGEST_JSON} bytes`);
   args.machine.meter.string(text.length);
   try {
     return [decoded(args.machine, parseJson(text))];

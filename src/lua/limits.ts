@@ -2,7 +2,7 @@
 export type Limits = {
   /** Loop turns, calls and pattern steps together. */
   readonly steps: number;
-  /** Wall time; checked every thousand steps. It can only end a run, never change what a run returns. */
+  /** Wall time; checked every few hundred steps. It can only end a run, never change what a run returns. */
   readonly milliseconds: number;
   /** Bytes of all strings that the script builds. */
   readonly stringBytes: number;
@@ -19,10 +19,10 @@ export type Limits = {
  * script that walks each of its values a hundred times stays below.
  */
 export const DEFAULT_LIMITS: Limits = {
-  steps: 20_000_000,
-  milliseconds: 1_000,
+  steps: 10_000_000,
+  milliseconds: 800,
   stringBytes: 64 * 1024 * 1024,
-  entries: 2_000_000,
+  entries: 500_000,
   depth: 250,
   sourceBytes: 512 * 1024,
 };
@@ -35,9 +35,9 @@ export class LimitReached extends Error {
   override readonly name = 'LimitReached';
 }
 
-const TURN = 1_000;
+const TURN = 250;
 
-/** Counts what one run uses. The hot paths only decrement {@link Meter.fuel}; the rest happens once in a thousand steps. */
+/** Counts what one run uses. The hot paths only decrement {@link Meter.fuel}; the rest happens once in a few hundred steps. */
 export class Meter {
   /** Steps left until the next look at the limits; a caller that takes it below zero calls {@link Meter.refill}. */
   fuel = TURN;
@@ -49,7 +49,7 @@ export class Meter {
   #sourceBytes = 0;
   readonly #deadline: number;
 
-  /** `onTurn` is told the line being run, once in a thousand steps: it is how a stopped thread's line is known. */
+  /** `onTurn` is told the line being run, once in a few hundred steps: it is how a stopped thread's line is known. */
   constructor(limits: Limits, onTurn?: (line: number) => void) {
     this.limits = limits;
     this.onTurn = onTurn;
@@ -79,12 +79,17 @@ export class Meter {
 
   /** Takes account of a string before it is built. @throws LimitReached */
   string(length: number): void {
-    if (length > LONGEST_STRING) {
-      throw new LimitReached(`stopped: it builds a string of more than ${LONGEST_STRING} bytes`);
-    }
+    this.longest(length);
     this.#stringBytes += length;
     if (this.#stringBytes > this.limits.stringBytes) {
       throw new LimitReached(`stopped: its strings take more than ${this.limits.stringBytes} bytes`);
+    }
+  }
+
+  /** Refuses a string that grows too long piece by piece. @throws LimitReached */
+  longest(length: number): void {
+    if (length > LONGEST_STRING) {
+      throw new LimitReached(`stopped: it builds a string of more than ${LONGEST_STRING} bytes`);
     }
   }
 

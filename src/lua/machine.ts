@@ -31,12 +31,21 @@ export class Machine {
   readonly log: string[] = [];
   frame: Frame | undefined = undefined;
   depth = 0;
+  readonly #numbers = new Map<Value, number>();
 
   constructor(scriptName: string, meter: Meter) {
     this.scriptName = scriptName;
     this.meter = meter;
     this.globals = new Table(meter);
     this.stringMetatable = new Table(meter);
+  }
+
+  /** What `tostring` tells tables and functions apart by. */
+  numberOf(value: Value): string {
+    const number = this.#numbers.get(value) ?? this.#numbers.size + 1;
+    this.#numbers.set(value, number);
+    this.meter.entries++;
+    return `0x${number.toString(16).padStart(8, '0')}`;
   }
 
   /** A new table of this run. */
@@ -92,7 +101,7 @@ export class Machine {
     if (this.meter.fuel < 0) this.refill();
   }
 
-  /** Looks at the limits when a thousand steps are used up. */
+  /** Looks at the limits when the steps until the next look are used up. */
   refill(): void {
     this.meter.refill(this.line() ?? 0);
   }

@@ -170,10 +170,15 @@ function put(map: { [key: string]: Json }, key: string, value: Json): void {
 
 const PLAIN = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
+/** So many steps of a path are shown at each end of a longer one. */
+const SHOWN = 8;
+
 /** `spec.http[2].match`, with list indexes from 0 as in Kubernetes field paths. */
 function pathText(path: readonly (string | number)[]): string {
-  const text = path.map((step) =>
+  if (path.length === 0) return 'the result';
+  const steps = path.map((step) =>
     typeof step === 'number' ? `[${step}]` : PLAIN.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`,
   );
-  return text.length === 0 ? 'the result' : text.join('').replace(/^\./, '');
+  const shown = steps.length > 2 * SHOWN ? [...steps.slice(0, SHOWN), '…', ...steps.slice(-SHOWN)] : steps;
+  return shown.join('').replace(/^\./, '');
 }

@@ -25,12 +25,20 @@ export type Run = {
   readonly log: readonly string[];
 };
 
-/** What a run is told and tells besides its script and input. */
-export type RunOptions = {
-  readonly limits?: Partial<Limits>;
-  /** Told the script's line that is running, about once in a thousand steps. */
-  readonly onLine?: (line: number) => void;
+/** Whoever may stop this thread from outside, and wants to say then what was running. */
+export type RunWatcher = {
+  /** A run of this script begins. */
+  script(name: string): void;
+  /** The script's line that is running, told once in a few hundred steps. */
+  line(line: number): void;
 };
+
+let watcher: RunWatcher | undefined;
+
+/** From here on tells `next` of every run in this thread. It learns of runs and has no part in them. */
+export function watchRuns(next: RunWatcher | undefined): void {
+  watcher = next;
+}
 
 /**
  * Runs a script with the global `obj` and gives its last return value as JSON. Each run has an environment of its own;
@@ -39,12 +47,8 @@ export type RunOptions = {
  * @throws ScriptError for everything that the script's author can mend; any other error is ours.
  */
 export function runScript(script: Script, obj: JsonMap, limits?: Partial<Limits>): Run {
-  return runScriptWith(script, obj, limits === undefined ? {} : { limits });
-}
-
-/** {@link runScript} with all options. */
-export function runScriptWith(script: Script, obj: JsonMap, { limits, onLine }: RunOptions): Run {
-  const meter = new Meter({ ...DEFAULT_LIMITS, ...limits }, onLine);
+  watcher?.script(script.name);
+  const meter = new Meter({ ...DEFAULT_LIMITS, ...limits }, watcher?.line);
   const machine = new Machine(script.name, meter);
   const input = new Input(meter);
   try {
@@ -125,8 +129,13 @@ function remembered(key: string, text: string, chunk: string | undefined): Code 
 function scriptError(script: Script, machine: Machine, error: unknown): unknown {
   const { name } = script;
   if (error instanceof LuaError) {
-    const message = error.message.startsWith(`${name}:`) ? error.message : `${name}: ${error.message}`;
-    return new ScriptError(name, error.line, 'runtime', message);
+    const { line, message } = error;
+    return new ScriptError(
+      name,
+      line,
+      'runtime',
+      message.startsWith(`${name}:`) ? message : `${place(name, line)} ${message}`,
+    );
   }
   if (error instanceof SyntaxFault) {
     return new ScriptError(name, error.line, 'syntax', `${place(name, error.line)} ${error.message}`);

@@ -56,7 +56,7 @@ const rep: LibraryFunction = (args) => {
 const reverse: LibraryFunction = (args) => {
   const text = args.string(1);
   args.machine.meter.string(text.length);
-  return [[...text].reverse().join('')];
+  return [Buffer.from(text, 'latin1').reverse().toString('latin1')];
 };
 
 /** Only ASCII letters have a case: bytes of other characters stay as they are. */
@@ -143,6 +143,7 @@ const gsub: LibraryFunction = (args) => {
   const pieces: string[] = [];
   let at = 0;
   let copied = 0;
+  let size = 0;
   let lastEnd = -1;
   let count = 0;
   while (count < most) {
@@ -154,6 +155,8 @@ const gsub: LibraryFunction = (args) => {
       const piece = truthy(value) ? asString(value) : text.slice(at, end);
       if (piece === undefined) throw machine.error(`invalid replacement value (a ${typeName(value)})`);
       machine.meter.string(piece.length);
+      size += at - copied + piece.length;
+      machine.meter.longest(size);
       pieces.push(text.slice(copied, at), piece);
       at = end;
       copied = end;

@@ -64,6 +64,7 @@ const concat: LibraryFunction = (args) => {
     machine.spend(1);
     machine.meter.string(piece.length + separator.length);
     text += i < last ? piece + separator : piece;
+    machine.meter.longest(text.length);
   }
   return [text];
 };
