@@ -3,6 +3,7 @@ import { equal } from '../json/equal.ts';
 import { isMap, type Json, type JsonMap } from '../json/value.ts';
 import type { Storage } from './covers.ts';
 import { type Declared, declaredOf, isBuiltIn, isNotUsers, type Scope, scopeOf, specWith } from './declared.ts';
+import { isClaimed } from './evidence.ts';
 import { CorruptOriginal, encodeOriginal } from './original.ts';
 import { type Own, ownOf, sameDirectives } from './own-keys.ts';
 import { attributeWrite, bestReading, type Reading, readingOf } from './reading.ts';
@@ -112,9 +113,9 @@ type Outcome =
 function originalFor(s: Situation, rewriter: Rewriter): Outcome {
   const { own, wanted, sent } = s;
   const liveRewrites = rewrites(own.live.directives);
+  // An original without a directive is a leftover of another tool: nobody knows whether it is still true.
+  if (!liveRewrites && own.live.original !== undefined && rewrites(wanted)) throw new Refused(warning.leftover());
   if (!liveRewrites && own.incoming.original === undefined) {
-    // An original without a directive is a leftover of another tool: nobody knows whether it is still true.
-    if (own.live.original !== undefined && rewrites(wanted)) throw new Refused(warning.leftover());
     if (continues(wanted)) return { type: 'orphan' };
     return { type: 'original', declared: sent, warnings: [] };
   }
@@ -151,8 +152,11 @@ function readingsOf(s: Situation, liveRewrites: boolean, rewriter: Rewriter): Re
     liveRewrites && own.live.original !== undefined
       ? readingOf(object, decoded(own.live.original, s, rewriter), own.live.directives, stored, rewriter)
       : undefined;
-  // Among equals the incoming one first: an edit that the rewrite absorbs is only seen in the original it brings.
-  return [incomingReading(s, live?.original, rewriter), live].filter((reading) => reading !== undefined);
+  const incoming = incomingReading(s, live?.original, rewriter);
+  // Both explain the write when only hidden values differ. In the second pass of an edit that the rewrite absorbs, we
+  // wrote the original, and no field manager has it; a client that wrote it forged it.
+  const order = isClaimed(ANNOTATIONS.original, s.write) ? [live, incoming] : [incoming, live];
+  return order.filter((reading) => reading !== undefined);
 }
 
 function incomingReading(s: Situation, liveOriginal: Declared | undefined, rewriter: Rewriter): Reading | undefined {

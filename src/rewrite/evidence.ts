@@ -1,13 +1,13 @@
 import { ANNOTATIONS } from '../api/names.ts';
 import { equal } from '../json/equal.ts';
-import { parseJson } from '../json/text.ts';
-import { at, isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
+import { canonicalJson, parseJson } from '../json/text.ts';
+import { at, isList, isMap, type Json, type JsonList, type JsonMap, stringAt } from '../json/value.ts';
 import type { Path } from './attribute.ts';
 
 /** What tells a write from the user's source apart from an edit of the rewritten view. */
 export type WriteEvidence = {
   readonly incoming: JsonMap;
-  readonly live: JsonMap | undefined;
+  readonly live?: JsonMap | undefined;
   /** `request.options.fieldManager` of the AdmissionReview. */
   readonly fieldManager: string | undefined;
   /** Sluice's annotations were dropped, as `kubectl replace` and other whole-object writers do. */
@@ -51,6 +51,18 @@ function applyEvidence(write: WriteEvidence): Evidence['declares'] {
   };
 }
 
+/**
+ * True when this request itself wrote the annotation: a field manager has it in an entry that the live object does not
+ * have. What webhooks change is nobody's.
+ */
+export function isClaimed(annotation: string, write: Pick<WriteEvidence, 'incoming' | 'live'>): boolean {
+  const before = new Set(managersOf(write.live).map(canonicalJson));
+  return managersOf(write.incoming).some(
+    (entry) =>
+      owns(at(entry, ['fieldsV1']), ['metadata', 'annotations', annotation]) && !before.has(canonicalJson(entry)),
+  );
+}
+
 /** Labels and annotations live in `metadata`. */
 function inObject(path: Path): Path {
   return path[0] === 'spec' ? path : ['metadata', ...path];
@@ -58,15 +70,19 @@ function inObject(path: Path): Path {
 
 /** `fieldsV1` of the manager's Apply entry (metav1.ManagedFieldsEntry), or undefined when it has none. */
 function appliedFields(object: JsonMap | undefined, manager: string | undefined): Json | undefined {
-  const entries = at(object, ['metadata', 'managedFields']);
-  if (manager === undefined || !isList(entries)) return undefined;
-  const entry = entries.find(
+  if (manager === undefined) return undefined;
+  const entry = managersOf(object).find(
     (candidate) =>
       stringAt(candidate, 'manager') === manager &&
       stringAt(candidate, 'operation') === 'Apply' &&
       (stringAt(candidate, 'subresource') ?? '') === '',
   );
   return at(entry, ['fieldsV1']);
+}
+
+function managersOf(object: JsonMap | undefined): JsonList {
+  const entries = at(object, ['metadata', 'managedFields']);
+  return isList(entries) ? entries : [];
 }
 
 /**

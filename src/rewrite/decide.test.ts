@@ -1,0 +1,291 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { ANNOTATIONS, DIRECTIVE_PREFIX } from '../api/names.ts';
+import type { JsonMap } from '../json/value.ts';
+import { makeScript } from '../lua/script.ts';
+import { decide, scriptHashesOf, type Verdict, type Write } from './decide.ts';
+import { type Action, encodeDirective, FORMAT } from './directive.ts';
+import { encodeOriginal } from './original.ts';
+import { createRewriter } from './rewriter.ts';
+
+const split = makeScript(
+  'split',
+  'local s = obj.data.spec; if s.bad then error("bad: " .. s.bad) end; s.weight = obj.stableWeight; return obj.data',
+  new Map(),
+);
+const broken = makeScript('broken', 'return "no table"', new Map());
+const scripts = new Map([split, broken].map((script) => [script.hash, script]));
+const rewriter = createRewriter((hash) => scripts.get(hash));
+
+const KEY = `${DIRECTIVE_PREFIX}web`;
+
+function directive(
+  weight: number,
+  script = split,
+  extra: Partial<{ continues: boolean; action: Action }> = {},
+): string {
+  return encodeDirective({
+    format: FORMAT,
+    rollout: { namespace: 'shop', name: 'web', uid: 'u' },
+    revision: 'r',
+    step: 1,
+    continues: false,
+    action: {
+      type: 'gateway',
+      contract: 'custom',
+      script: { name: script.name, hash: script.hash },
+      routes: [{ stableService: 'svc', canaryService: 'svc-canary' }],
+      weight,
+    },
+    ...extra,
+  });
+}
+
+function thing(spec: JsonMap, annotations: JsonMap = {}, metadata: JsonMap = {}): JsonMap {
+  return {
+    apiVersion: 'example.com/v1',
+    kind: 'Thing',
+    metadata: {
+      name: 't',
+      namespace: 'shop',
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+      ...metadata,
+    },
+    spec,
+  };
+}
+
+const ORIGINAL = encodeOriginal({ spec: { weight: 100 } }, 'example.com/v1');
+const inRelease = thing({ weight: 80 }, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL });
+
+function update(incoming: JsonMap, live: JsonMap, byController = false): Verdict {
+  return decide({ operation: 'UPDATE', incoming, live, byController }, rewriter);
+}
+
+/** The values that the answer puts in place, by path. */
+function written(verdict: Verdict): Record<string, unknown> {
+  if (verdict.verdict !== 'rewritten') throw new Error(`not rewritten: ${JSON.stringify(verdict)}`);
+  return Object.fromEntries(
+    verdict.operations.map((each) => [each.path, each.op === 'remove' ? undefined : each.value]),
+  );
+}
+
+describe('what takes no part passes untouched', () => {
+  const cases: [string, Write][] = [
+    [
+      'an object without directives',
+      { operation: 'UPDATE', incoming: thing({ a: 1 }), live: thing({}), byController: false },
+    ],
+    ['a new object without directives', { operation: 'CREATE', incoming: thing({ a: 1 }), byController: false }],
+    [
+      'a leftover original of another tool, which nobody knows to be true',
+      {
+        operation: 'UPDATE',
+        incoming: thing({ a: 1 }, { [ANNOTATIONS.original]: '{"spec":{}}' }),
+        live: thing({}, { [ANNOTATIONS.original]: '{"spec":{}}' }),
+        byController: false,
+      },
+    ],
+    [
+      'an object that is being deleted, even with a broken original',
+      {
+        operation: 'UPDATE',
+        incoming: thing(
+          { weight: 1 },
+          { [KEY]: directive(20), [ANNOTATIONS.original]: '{' },
+          { deletionTimestamp: 'now' },
+        ),
+        live: inRelease,
+        byController: false,
+      },
+    ],
+    [
+      'a write that leaves spec, labels and annotations alone, even when the script is gone',
+      {
+        operation: 'UPDATE',
+        incoming: thing(
+          { weight: 80 },
+          { [KEY]: directive(20, broken), [ANNOTATIONS.original]: ORIGINAL },
+          { finalizers: [] },
+        ),
+        live: thing({ weight: 80 }, { [KEY]: directive(20, broken), [ANNOTATIONS.original]: ORIGINAL }),
+        byController: false,
+      },
+    ],
+  ];
+  test.each(cases)('%s', (_title, write) => {
+    expect(decide(write, rewriter)).toEqual({ verdict: 'untouched', warnings: [] });
+  });
+});
+
+test('the first directive saves the original and rewrites, in whole values', () => {
+  const live = thing({ weight: 100 });
+  const verdict = update(thing({ weight: 100 }, { [KEY]: directive(20) }), live, true);
+  expect(verdict).toEqual({
+    verdict: 'rewritten',
+    warnings: [],
+    operations: [
+      { op: 'replace', path: '/spec', value: { weight: 80 } },
+      {
+        op: 'replace',
+        path: '/metadata/annotations',
+        value: { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL },
+      },
+    ],
+  });
+});
+
+test('the last directive that goes brings the original back and takes its annotation away', () => {
+  const verdict = update(thing({ weight: 80 }, { [ANNOTATIONS.original]: ORIGINAL }), inRelease, true);
+  expect(written(verdict)).toEqual({ '/spec': { weight: 100 }, '/metadata/annotations': undefined });
+});
+
+test('an armed directive rewrites nothing and saves no original', () => {
+  const armed = directive(0, split, { action: { type: 'armed' } });
+  const verdict = update(thing({ weight: 100 }, { [KEY]: armed }), thing({ weight: 100 }), true);
+  expect(verdict).toEqual({ verdict: 'untouched', warnings: [] });
+});
+
+test.each([
+  ['truncated', '{"spec":{"weight"', 'not JSON'],
+  ['no object', '"text"', 'not a JSON object'],
+  ['empty', '{}', 'neither spec nor labels'],
+  ['labels of another shape', '{"spec":{},"labels":[]}', 'labels is not a map of strings'],
+  ['truncated gzip', 'gzip:H4sIAAAAAAAA', 'not gzip'],
+])(
+  'a stored original that is %s denies the edit, names the annotation and the way out, and wipes nothing',
+  (_what, text, reason) => {
+    const live = thing({ weight: 80 }, { [KEY]: directive(20), [ANNOTATIONS.original]: text });
+    const incoming = thing({ weight: 80, timeout: '5s' }, { [KEY]: directive(20), [ANNOTATIONS.original]: text });
+    for (const [object, byController] of [
+      [incoming, false],
+      [thing({ weight: 80 }, { [ANNOTATIONS.original]: text }), true],
+    ] as const) {
+      const verdict = update(object, live, byController);
+      expect(verdict.verdict).toBe('denied');
+      expect(verdict).toMatchObject({ message: expect.stringContaining(reason) });
+      expect(verdict).toMatchObject({ message: expect.stringContaining(ANNOTATIONS.original) });
+      expect(verdict).toMatchObject({ message: expect.stringContaining('kubectl sluice adopt') });
+    }
+  },
+);
+
+test('a broken original that somebody writes over a good one is put back', () => {
+  const incoming = thing({ weight: 80 }, { [KEY]: directive(20), [ANNOTATIONS.original]: '{' });
+  expect(written(update(incoming, inRelease))).toEqual({
+    '/metadata/annotations': { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL },
+  });
+});
+
+test('a directive that is not JSON denies edits until the controller mends it', () => {
+  const live = thing({ weight: 80 }, { [KEY]: 'not JSON', [ANNOTATIONS.original]: ORIGINAL });
+  const edit = thing({ weight: 80, timeout: '5s' }, { [KEY]: 'not JSON', [ANNOTATIONS.original]: ORIGINAL });
+  expect(update(edit, live)).toMatchObject({
+    verdict: 'denied',
+    message: expect.stringContaining(`annotation ${KEY}`),
+  });
+  const mended = thing({ weight: 80 }, { [KEY]: directive(30), [ANNOTATIONS.original]: ORIGINAL });
+  expect(written(update(mended, live, true))['/spec']).toEqual({ weight: 70 });
+});
+
+test('a script that fails denies the write that caused it, with script, line, Rollout and step', () => {
+  const byEdit = update(
+    thing({ weight: 80, bad: 'x' }, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL }),
+    inRelease,
+  );
+  expect(byEdit).toEqual({ verdict: 'denied', message: 'Rollout shop/web, step 1: split:1: bad: x' });
+  const byDirective = update(thing({ weight: 100 }, { [KEY]: directive(20, broken) }), thing({ weight: 100 }), true);
+  expect(byDirective).toMatchObject({ verdict: 'denied', message: expect.stringContaining('broken') });
+});
+
+test('taking a directive away never fails: another one whose script fails is left out with a warning', () => {
+  const other = `${DIRECTIVE_PREFIX}zz`;
+  const annotations = { [KEY]: directive(20), [other]: directive(20, broken), [ANNOTATIONS.original]: ORIGINAL };
+  const live = thing({ weight: 80 }, annotations);
+  const { [KEY]: _, ...rest } = annotations;
+  const verdict = update(thing({ weight: 80 }, rest), live, true);
+  expect(written(verdict)['/spec']).toEqual({ weight: 100 });
+  expect(verdict).toMatchObject({ warnings: [expect.stringContaining('left out')] });
+});
+
+test('a directive without its original rewrites nothing, and an original is never captured from a rewritten object', () => {
+  const live = thing({ weight: 80 }, { [KEY]: directive(20) });
+  const edit = update(thing({ weight: 80, timeout: '5s' }, { [KEY]: directive(20) }), live);
+  expect(edit).toMatchObject({ verdict: 'untouched', warnings: [expect.stringContaining('kubectl sluice adopt')] });
+  const next = directive(50, split, { continues: true });
+  const stripped = update(thing({ weight: 80 }, { [KEY]: next }), thing({ weight: 80 }), true);
+  expect(stripped).toMatchObject({ verdict: 'untouched', warnings: [expect.stringContaining('kubectl sluice adopt')] });
+});
+
+test('the controller does not rewrite over the original of another tool', () => {
+  const live = thing({ weight: 100 }, { [ANNOTATIONS.original]: '{"spec":{}}' });
+  const verdict = update(
+    thing({ weight: 100 }, { [KEY]: directive(20), [ANNOTATIONS.original]: '{"spec":{}}' }),
+    live,
+    true,
+  );
+  expect(verdict).toMatchObject({ verdict: 'denied', message: expect.stringContaining('kubectl sluice adopt') });
+});
+
+test('an original written in another API version is refused, with the way to recover', () => {
+  const live = { ...inRelease, apiVersion: 'example.com/v2' };
+  const incoming = thing({ weight: 80, a: 1 }, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL });
+  expect(update({ ...incoming, apiVersion: 'example.com/v2' }, live)).toMatchObject({
+    verdict: 'denied',
+    message: expect.stringContaining('write the object as example.com/v1'),
+  });
+});
+
+test('an object whose original does not fit into its annotations is refused before anything changes', () => {
+  const noise = Array.from({ length: 80_000 }, (_, i) => ((i * 2654435761) >>> 0).toString(36)).join('');
+  const live = thing({ weight: 100, noise });
+  expect(update(thing({ weight: 100, noise }, { [KEY]: directive(20) }), live, true)).toMatchObject({
+    verdict: 'denied',
+    message: expect.stringMatching(/^annotations would take \d+ bytes of the 262144/),
+  });
+});
+
+test('an exported object that is created elsewhere becomes its original, with edits made since', () => {
+  const exported = thing({ weight: 80, timeout: '5s' }, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL });
+  const verdict = decide({ operation: 'CREATE', incoming: exported, byController: false }, rewriter);
+  expect(written(verdict)).toEqual({ '/spec': { weight: 100, timeout: '5s' }, '/metadata/annotations': undefined });
+});
+
+test('an exported object whose script is gone still becomes its original', () => {
+  const gone = directive(20, makeScript('gone', 'return obj.data -- gone', new Map()));
+  const exported = thing({ weight: 80 }, { [KEY]: gone, [ANNOTATIONS.original]: ORIGINAL });
+  const verdict = decide({ operation: 'CREATE', incoming: exported, byController: false }, rewriter);
+  expect(written(verdict)['/spec']).toEqual({ weight: 100 });
+});
+
+test('a broken original on a new object is denied: nobody can tell what was meant', () => {
+  const exported = thing({ weight: 80 }, { [KEY]: directive(20), [ANNOTATIONS.original]: '{' });
+  expect(decide({ operation: 'CREATE', incoming: exported, byController: false }, rewriter)).toMatchObject({
+    verdict: 'denied',
+  });
+});
+
+test('a weight set by hand is put back, with a warning that names the way to end the release', () => {
+  const incoming = thing({ weight: 50 }, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL });
+  const verdict = update(incoming, inRelease);
+  expect(written(verdict)['/spec']).toEqual({ weight: 80 });
+  expect(verdict).toMatchObject({
+    warnings: [expect.stringMatching(/^spec\.weight: .*`kubectl sluice abort web -n shop` ends the release$/)],
+  });
+});
+
+test('bytes of an original that mean the same are kept, compressed by whomever', () => {
+  const big = { spec: { weight: 100, text: 'x'.repeat(40_000) } };
+  const bytes = encodeOriginal(big, 'example.com/v1');
+  expect(bytes.startsWith('gzip:')).toBe(true);
+  const foreignBytes = `gzip:${gzipSync(gunzipSync(Buffer.from(bytes.slice(5), 'base64')), { level: 1 }).toString('base64')}`;
+  const live = thing({ ...big.spec, weight: 80 }, { [KEY]: directive(20), [ANNOTATIONS.original]: foreignBytes });
+  const next = thing({ ...big.spec, weight: 80 }, { [KEY]: directive(50), [ANNOTATIONS.original]: foreignBytes });
+  expect(Object.keys(written(update(next, live, true)))).toEqual(['/spec']);
+});
+
+test('the hashes of all scripts that a write may need are known before it is decided', () => {
+  const incoming = thing({}, { [KEY]: directive(20, broken) });
+  const hashes = scriptHashesOf({ operation: 'UPDATE', incoming, live: inRelease, byController: true });
+  expect(hashes.sort()).toEqual([split.hash, broken.hash].sort());
+});
