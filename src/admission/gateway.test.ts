@@ -1,10 +1,11 @@
 import { applyPatch, type Operation } from 'rfc6902';
 import { expect, test } from 'vitest';
+import { type Judged, judge as judgeWrite } from '../isolate/decide.ts';
 import { parseJson } from '../json/text.ts';
 import { at, type Json, type JsonMap } from '../json/value.ts';
 import { loadLibrary } from '../lua/library.ts';
 import { makeScript, type Script, ScriptError } from '../lua/script.ts';
-import { decide, type Verdict, type Write } from '../rewrite/decide.ts';
+import type { Write } from '../rewrite/decide.ts';
 import { type Directive, directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { createRewriter } from '../rewrite/rewriter.ts';
 import type { Answer } from './answer.ts';
@@ -84,7 +85,7 @@ async function judge(asked: AdmissionRequest, given: Partial<GatewayOptions> = {
       isolated.push({ write, scripts });
       const found = new Map(scripts.map((script) => [script.hash, script]));
       return Promise.resolve(
-        decide(
+        judgeWrite(
           write,
           createRewriter((hash) => found.get(hash)),
         ),
@@ -226,7 +227,7 @@ test('a script that is stored nowhere refuses the directive that names it, but n
 test('a script that was stopped from outside is refused with its name', async () => {
   const object = virtualService({ [KEY]: encodeDirective(directiveWith(ofUser, 30)) });
   const stopped = new ScriptError(ofUser.name, 7, 'limit', `${ofUser.name}:7: stopped after 1000 ms`);
-  const { answer } = await judge(request({ object }), { decideIsolated: () => Promise.reject<Verdict>(stopped) });
+  const { answer } = await judge(request({ object }), { decideIsolated: () => Promise.reject<Judged>(stopped) });
   expect(answer).toMatchObject({
     verdict: 'denied',
     message: stopped.message,
@@ -247,6 +248,6 @@ test('a shipped script that fails is named, for the metrics too', async () => {
 
 test('an error of our own is not taken for an answer', async () => {
   const object = virtualService({ [KEY]: encodeDirective(directiveWith(ofUser, 30)) });
-  const failing = { decideIsolated: () => Promise.reject<Verdict>(new TypeError('bug')) };
+  const failing = { decideIsolated: () => Promise.reject<Judged>(new TypeError('bug')) };
   await expect(judge(request({ object }), failing)).rejects.toThrow('bug');
 });

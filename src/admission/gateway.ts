@@ -1,17 +1,16 @@
+import { type Judged, judge } from '../isolate/decide.ts';
 import type { JsonMap } from '../json/value.ts';
 import type { Library } from '../lua/library.ts';
-import { type Script, ScriptError } from '../lua/script.ts';
-import { decide, scriptHashesOf, type Verdict, type Write } from '../rewrite/decide.ts';
+import { ScriptError } from '../lua/script.ts';
+import { scriptHashesOf, type Write } from '../rewrite/decide.ts';
 import { decodeDirective, InvalidDirective } from '../rewrite/directive.ts';
 import { ownOf } from '../rewrite/own-keys.ts';
-import { createRewriter, RewriteFailed, type Rewriter } from '../rewrite/rewriter.ts';
+import { createRewriter } from '../rewrite/rewriter.ts';
 import { type About, type Answer, allow, deny, fail, patch } from './answer.ts';
 import { type Inventory, scriptsByHash, Unavailable } from './inventory.ts';
+import type { IsolatedDecide } from './isolated.ts';
 import type { AdmissionRequest } from './request.ts';
 import type { AdmissionHandler } from './route.ts';
-
-/** Judges a write where a script that never ends can be stopped from outside. */
-export type IsolatedDecide = (write: Write, scripts: readonly Script[]) => Promise<Verdict>;
 
 export type GatewayOptions = {
   /** The shipped scripts: they may run between other requests, since their cost is known. */
@@ -41,25 +40,13 @@ const MEMO_CHARACTERS = 32 * 1024 * 1024;
 export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
   const { inventory, controllerUser, decideIsolated, inlineBytes = INLINE_BYTES } = options;
   const shipped = scriptsByHash(options.library);
-  let failedScript: string | undefined;
-  const rewriter = watched(
-    createRewriter((hash) => shipped.get(hash), options.memoCharacters ?? MEMO_CHARACTERS),
-    (script) => {
-      failedScript = script;
-    },
-  );
-
-  function judgeHere(request: AdmissionRequest, write: Write): Answer {
-    failedScript = undefined;
-    const verdict = decide(write, rewriter);
-    return answerOf(verdict, failedScript === undefined ? aboutOf(request) : { ...aboutOf(request), failedScript });
-  }
+  const rewriter = createRewriter((hash) => shipped.get(hash), options.memoCharacters ?? MEMO_CHARACTERS);
 
   async function judgeElsewhere(request: AdmissionRequest, write: Write, hashes: readonly string[]): Promise<Answer> {
     try {
       const scripts = await Promise.all(hashes.map((hash) => shipped.get(hash) ?? inventory.script(hash)));
       const known = scripts.filter((script) => script !== undefined);
-      return answerOf(await decideIsolated(write, known), aboutOf(request));
+      return answerOf(await decideIsolated(write, known), request);
     } catch (error) {
       const about = aboutOf(request);
       if (error instanceof Unavailable) {
@@ -76,7 +63,7 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
     if (write === undefined) return allow();
     const hashes = scriptHashesOf(write);
     const small = request.bytes <= (write.live === undefined ? inlineBytes : 2 * inlineBytes);
-    if (small && hashes.every((hash) => shipped.has(hash))) return judgeHere(request, write);
+    if (small && hashes.every((hash) => shipped.has(hash))) return answerOf(judge(write, rewriter), request);
     return judgeElsewhere(request, write, hashes);
   };
 }
@@ -95,7 +82,8 @@ function writeOf(request: AdmissionRequest, controllerUser: string): Write | und
   };
 }
 
-function answerOf(verdict: Verdict, about: About): Answer {
+function answerOf({ verdict, failedScript }: Judged, request: AdmissionRequest): Answer {
+  const about = failedScript === undefined ? aboutOf(request) : { ...aboutOf(request), failedScript };
   switch (verdict.verdict) {
     case 'untouched':
       return allow({ warnings: verdict.warnings, about });
@@ -127,19 +115,4 @@ function aboutOf({ object, oldObject }: AdmissionRequest): About {
 function directivesOf(object: JsonMap | undefined, oldObject: JsonMap | undefined): ReadonlyMap<string, string> {
   const { directives } = ownOf(object);
   return directives.size > 0 ? directives : ownOf(oldObject).directives;
-}
-
-/** The same rewriter, with a word about each script that fails. */
-function watched(rewriter: Rewriter, onFailure: (script: string) => void): Rewriter {
-  return {
-    ...rewriter,
-    rewrite(object, original, directives, mode) {
-      try {
-        return rewriter.rewrite(object, original, directives, mode);
-      } catch (error) {
-        if (error instanceof RewriteFailed && error.cause instanceof ScriptError) onFailure(error.cause.script);
-        throw error;
-      }
-    },
-  };
 }

@@ -1,25 +1,49 @@
-import { jsonText, parseJson } from '../json/text.ts';
+import { parseJson } from '../json/text.ts';
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
-import type { Script } from '../lua/script.ts';
-import { decide, type Write } from '../rewrite/decide.ts';
-import { createRewriter } from '../rewrite/rewriter.ts';
+import { type Script, ScriptError } from '../lua/script.ts';
+import { decide, type Verdict, type Write } from '../rewrite/decide.ts';
+import { createRewriter, RewriteFailed, type Rewriter } from '../rewrite/rewriter.ts';
 
-/** Writes what {@link runDecide} reads. The objects are written without loss: see `src/json`. */
+/** A verdict, and the script that failed on the way to it, if one did: a verdict's message is for people. */
+export type Judged = { readonly verdict: Verdict; readonly failedScript?: string };
+
+/** Decides a write, and takes note of a script that fails. */
+export function judge(write: Write, rewriter: Rewriter): Judged {
+  let failedScript: string | undefined;
+  const verdict = decide(write, {
+    ...rewriter,
+    rewrite(object, original, directives, onFailure) {
+      try {
+        return rewriter.rewrite(object, original, directives, onFailure);
+      } catch (error) {
+        if (error instanceof RewriteFailed && error.cause instanceof ScriptError) failedScript = error.cause.script;
+        throw error;
+      }
+    },
+  });
+  return failedScript === undefined ? { verdict } : { verdict, failedScript };
+}
+
+/** Writes what {@link runDecide} reads, without loss. */
 export function decideInput(write: Write, scripts: readonly Script[]): string {
   return JSON.stringify({ write, scripts });
 }
 
 /**
- * The job `decide`: `{write, scripts}` → the verdict, as JSON. Nothing is remembered between jobs, so a script cannot
- * leave anything behind.
+ * The job `decide`: `{write, scripts}` → {@link Judged}, both as JSON. Each job has a memory of its own, so that no
+ * script leaves anything behind.
  */
 export function runDecide(input: string, scriptOf: (json: Json | undefined) => Script): string {
   const request = parseJson(input);
   const listed = member(request, 'scripts');
   const scripts = (isList(listed) ? listed : []).map(scriptOf);
   const byHash = new Map(scripts.map((script) => [script.hash, script]));
-  const rewriter = createRewriter((hash) => byHash.get(hash), 0);
-  return jsonText(decide(writeOf(member(request, 'write')), rewriter) as Json);
+  return JSON.stringify(
+    judge(
+      writeOf(member(request, 'write')),
+      createRewriter((hash) => byHash.get(hash)),
+    ),
+  );
 }
 
 function writeOf(value: Json | undefined): Write {

@@ -2,6 +2,7 @@ import { jsonText, parseJson } from '../json/text.ts';
 import { isMap, type Json, member, stringAt } from '../json/value.ts';
 import { runScript } from '../lua/run.ts';
 import type { Script } from '../lua/script.ts';
+import { runDecide } from './decide.ts';
 
 /** A pure function of text. It runs in a thread that may be stopped at any moment. */
 export type Job = (input: string) => string;
@@ -15,6 +16,8 @@ export const JOBS: Readonly<Record<string, Job>> = {
     if (!isMap(obj)) throw new TypeError('runScript needs a map as obj');
     return jsonText(runScript(scriptOf(member(request, 'script')), obj).value);
   },
+  /** `{write, scripts}` → the verdict on an admission. */
+  decide: (input) => runDecide(input, scriptOf),
 };
 
 /** Reads a script that was written as JSON. */
