@@ -1,3 +1,4 @@
+import { equal } from '../json/equal.ts';
 import { asDouble } from '../json/text.ts';
 import { isList, type Json, type JsonList, type JsonMap } from '../json/value.ts';
 import { toBytes } from './bytes.ts';
@@ -9,8 +10,8 @@ import type { Value } from './value.ts';
 export class Input {
   /** The maps and lists that the script has looked inside. */
   readonly read: (JsonList | JsonMap)[] = [];
-  /** The numbers that a double cannot hold, by the double that the script sees; null where two have the same double. */
-  readonly exact = new Map<number, Json | null>();
+  #sawExact = false;
+  #digits: { readonly of: Map<number, Json | null>; readonly upTo: number } = { of: new Map(), upTo: 0 };
   readonly #meter: Meter;
   readonly #fill = (table: Table) => this.#fillOneLevel(table);
 
@@ -24,17 +25,23 @@ export class Input {
     if (typeof json !== 'object') return json;
     if (json === null) return undefined;
     if (isList(json)) return new Table(this.#meter, json, this.#fill, 'list');
-    if (JSON.isRawJSON(json)) return this.#exactNumber(json);
+    if (JSON.isRawJSON(json)) {
+      this.#sawExact = true;
+      return asDouble(json);
+    }
     return new Table(this.#meter, json, this.#fill, 'map');
   }
 
-  #exactNumber(number: Json & { readonly rawJSON: string }): number {
-    const double = asDouble(number);
-    const before = this.exact.get(double);
-    const same = before === undefined || (before !== null && sameDigits(before, number));
-    this.exact.set(double, same ? number : null);
-    return double;
-  }
+  /**
+   * The number of the input that a script saw as this double, when that is one which a double cannot hold. Undefined
+   * when there is none, null when the script saw several different numbers as this double.
+   */
+  readonly exactNumber = (double: number): Json | null | undefined => {
+    if (!this.#sawExact) return undefined;
+    if (this.#digits.upTo !== this.read.length) this.#digits = { of: numbersIn(this.read), upTo: this.read.length };
+    const found = this.#digits.of.get(double);
+    return typeof found === 'number' ? undefined : found;
+  };
 
   #fillOneLevel(table: Table): void {
     const { origin } = table;
@@ -58,6 +65,15 @@ export class Input {
   }
 }
 
-function sameDigits(a: Json, b: { readonly rawJSON: string }): boolean {
-  return JSON.isRawJSON(a) && a.rawJSON === b.rawJSON;
+/** All numbers that stand directly in these maps and lists, by their doubles; null for what is not one number. */
+function numbersIn(read: readonly (JsonList | JsonMap)[]): Map<number, Json | null> {
+  const numbers = new Map<number, Json | null>();
+  for (const json of read.flatMap((origin) => Object.values(origin))) {
+    const exact = typeof json === 'object' && json !== null && JSON.isRawJSON(json);
+    if (!exact && typeof json !== 'number') continue;
+    const double = asDouble(json);
+    const before = numbers.get(double);
+    numbers.set(double, before === undefined || equal(before, json) ? json : null);
+  }
+  return numbers;
 }

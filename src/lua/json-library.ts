@@ -14,7 +14,7 @@ const LONGEST_JSON = 1024 * 1024;
 /** `json.encode(value)`: JSON text with sorted keys; nil and a message when the value is no JSON. */
 const encode: LibraryFunction = (args) => {
   try {
-    const text = toBytes(canonicalJson(new Output(new Map()).json(args.values[0])));
+    const text = toBytes(canonicalJson(new Output(args.machine.exactNumber).json(args.values[0])));
     args.machine.meter.string(text.length);
     return [text];
   } catch (error) {

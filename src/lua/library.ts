@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs';
+import { accessSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeScript, type Script } from './script.ts';
@@ -40,6 +40,7 @@ const SHIPPED = new URL('../../lua-scripts/', import.meta.url);
  */
 export function loadLibrary(directory: string | URL = SHIPPED): Library {
   const root = directory instanceof URL ? fileURLToPath(directory) : directory;
+  accessSync(root);
   const read = (path: string) => readFileSync(join(root, path), 'utf8');
   const modules = new Map(list(root, 'modules/*.lua').map((path) => [baseName(path), read(path)]));
   const custom = list(root, '*/*/trafficRouting.lua').map((path) => [dirname(path), path] as const);

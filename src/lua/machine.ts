@@ -1,3 +1,4 @@
+import type { Json } from '../json/value.ts';
 import { type ArithmeticEvent, arithmetic, compareLess } from './arithmetic.ts';
 import type { Code } from './compile.ts';
 import { execute } from './execute.ts';
@@ -29,6 +30,8 @@ export class Machine {
   readonly stringMetatable: Table;
   /** What `print` was given, one line for each call: for the author of a script, never for results. */
   readonly log: string[] = [];
+  /** The numbers of the input that a double cannot hold, by the doubles that the script sees. */
+  exactNumber: (double: number) => Json | null | undefined = () => undefined;
   frame: Frame | undefined = undefined;
   depth = 0;
   readonly #numbers = new Map<Value, number>();

@@ -21,18 +21,20 @@ const DEEPEST = 500;
  *   list, which scripts do not see, stays in its place as long as the list has as many items as before;
  * - keys keep their order, new ones come last;
  * - a number that a double cannot hold keeps its digits: at its own key or index while the script sees the same
- *   double there, elsewhere when no other number of the input has the same double.
+ *   double there, elsewhere when the script saw no other number of the input as the same double. (A script that
+ *   computes this very double gets those digits, too.)
  */
 export class Output {
   /** New maps and lists, each with the input that it stands for; undefined for what the script made. */
   readonly made = new Map<Json, Json | undefined>();
-  readonly #exact: ReadonlyMap<number, Json | null>;
+  readonly #exactNumber: (double: number) => Json | null | undefined;
   readonly #done = new Map<Table, Json>();
   readonly #open = new Set<Table>();
   readonly #path: (string | number)[] = [];
 
-  constructor(exact: ReadonlyMap<number, Json | null>) {
-    this.#exact = exact;
+  /** `exactNumber` knows the numbers of the input that a double cannot hold, see Input. */
+  constructor(exactNumber: (double: number) => Json | null | undefined) {
+    this.#exactNumber = exactNumber;
   }
 
   /** @throws ResultFault when the value, or something inside it, has no place in JSON. */
@@ -63,7 +65,7 @@ export class Output {
     if (typeof origin === 'object' && origin !== null && JSON.isRawJSON(origin) && asDouble(origin) === value) {
       return origin;
     }
-    const exact = this.#exact.get(value);
+    const exact = this.#exactNumber(value);
     if (exact === null) {
       throw this.#fault('is one of several numbers that a script cannot tell apart', 'leave it where it was');
     }

@@ -51,12 +51,13 @@ export function runScript(script: Script, obj: JsonMap, limits?: Partial<Limits>
   const meter = new Meter({ ...DEFAULT_LIMITS, ...limits }, watcher?.line);
   const machine = new Machine(script.name, meter);
   const input = new Input(meter);
+  machine.exactNumber = input.exactNumber;
   try {
     meter.source(script.text.length);
     openLibraries(machine, input.value(obj), modules(script, machine));
     const value = machine.call(machine.load(compiled(script)), []).at(-1);
     if (!(value instanceof Table)) throw new ResultFault(`the script must return a table, not ${described(value)}`);
-    const output = new Output(input.exact);
+    const output = new Output(input.exactNumber);
     const json = output.json(value);
     return { value: json, log: machine.log, ...provenance(input, output) };
   } catch (error) {
