@@ -1,22 +1,27 @@
 -- The step's requestHeaderModifier on top of the `headers` of an Istio rule or destination.
+local condition = require("condition")
 local tables = require("tables")
 
 local istio_headers = {}
 
--- Drops a header from a map name → value, whatever its case.
-local function drop(map, name)
-  local lower = string.lower(name)
-  for _, key in ipairs(map and { name, lower } or {}) do
-    map[key] = nil
+-- The key of a header in a map name → value, whatever its case; nil when it is not there.
+local function key_of(map, name)
+  if map[name] ~= nil then
+    return name
   end
-  local other
-  for key in pairs(map or {}) do
+  local lower = string.lower(name)
+  for key in pairs(map) do
     if string.lower(key) == lower then
-      other = key
+      return key
     end
   end
-  if other then
-    map[other] = nil
+  return nil
+end
+
+local function drop(map, name)
+  local key = map and key_of(map, name)
+  if key then
+    map[key] = nil
   end
 end
 
@@ -37,8 +42,12 @@ function istio_headers.modified(headers, modifier)
     request.set = request.set or {}
     request.set[header.name] = header.value
   end
-  for _, header in ipairs(modifier.add or {}) do
+  for i, header in ipairs(modifier.add or {}) do
     request.add = request.add or {}
+    if key_of(request.add, header.name) then
+      condition.refuse("requestHeaderModifier.add[" .. (i - 1) .. "] (" .. header.name .. ")", "the rule adds this header"
+        .. " already, and an Istio VirtualService adds each header once; set it instead")
+    end
     request.add[header.name] = header.value
   end
   if modifier.remove and #modifier.remove > 0 then

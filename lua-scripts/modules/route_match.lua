@@ -12,7 +12,6 @@ local function under(prefix, path)
   prefix = string.gsub(prefix, "/+$", "")
   return prefix == "" or path == prefix or string.sub(path, 1, #prefix + 1) == prefix .. "/"
 end
-route_match.under = under
 
 -- The AND of two path matches as one: false when no path satisfies both, nil when it cannot be said.
 local function both_paths(a, b)
@@ -29,7 +28,8 @@ local function both_paths(a, b)
   elseif b.type == "Exact" then
     return under(a.value, b.value) and b
   end
-  return under(a.value, b.value) and b or under(b.value, a.value) and a
+  -- The rule's own where both mean the same (/api and /api/): the shorter text would lose against it.
+  return under(b.value, a.value) and a or under(a.value, b.value) and b
 end
 
 -- Adds a condition to a list of {type, name, value}; false when it contradicts what is there. `fold` compares names.
@@ -125,12 +125,15 @@ end
 function route_match.combine(existing, match, index)
   local result = tables.copy(existing)
   -- What the API server would write where a match says nothing of the path.
-  result.path = result.path or { type = "PathPrefix", value = "/" }
+  local path = result.path or {}
+  if not (path.type and path.value) then
+    result.path = { type = path.type or "PathPrefix", value = path.value or "/" }
+  end
   if match.without then
     refuse_negations(match.without, index)
   end
   if match.path then
-    local path = both_paths(result.path, { type = match.path.type, value = match.path.value })
+    path = both_paths(result.path, { type = match.path.type, value = match.path.value })
     if path == nil then
       condition.refuse(condition.path(index, "path"), GATEWAY .. " holds one path in a match, and the rule's own ("
         .. result.path.value .. ") cannot be joined with " .. match.path.value .. "; write both without a pattern")
@@ -158,11 +161,11 @@ function route_match.combine(existing, match, index)
   return result
 end
 
--- Whether one value is more specific than another: Gateway API prefers an exact path, then the longer prefix, then a
--- method, then more headers, then more query parameters. nil for a tie.
+-- How specific a match is: Gateway API prefers an exact path, then a pattern, then the longer prefix, then a method,
+-- then more headers, then more query parameters.
 local PATH_RANK = { Exact = 3, RegularExpression = 2, PathPrefix = 1 }
 
-local function rank(match)
+function route_match.rank(match)
   local path = match.path or { type = "PathPrefix", value = "/" }
   return {
     PATH_RANK[path.type or "PathPrefix"] or 0,
@@ -173,11 +176,11 @@ local function rank(match)
   }
 end
 
-local function beats(a, b)
-  local rank_a, rank_b = rank(a), rank(b)
-  for i = 1, #rank_a do
-    if rank_a[i] ~= rank_b[i] then
-      return rank_a[i] > rank_b[i]
+-- Whether the match of the first rank wins against that of the second wherever a request satisfies both.
+function route_match.beats(a, b)
+  for i = 1, #a do
+    if a[i] ~= b[i] then
+      return a[i] > b[i]
     end
   end
   return false
@@ -194,18 +197,20 @@ local function holds(list, item, fold)
   return false
 end
 
--- Whether every request of `narrow` also satisfies `wide`.
-local function covers(wide, narrow)
-  local path, inner = wide.path or { type = "PathPrefix", value = "/" }, narrow.path
-  if path.type == "PathPrefix" then
-    if inner.type == "RegularExpression" and not under(path.value, "/") or inner.type ~= "RegularExpression"
-      and not under(path.value, inner.value) then
-      return false
-    end
-  elseif path.type ~= inner.type or path.value ~= inner.value then
-    return false
+local function covers_path(wide, narrow)
+  if wide.type ~= "PathPrefix" then
+    return wide.type == narrow.type and wide.value == narrow.value
+  elseif narrow.type == "RegularExpression" then
+    return under(wide.value, "/")
   end
-  if wide.method and wide.method ~= narrow.method then
+  return under(wide.value, narrow.value)
+end
+
+-- Whether every request of `narrow`, which has a path, also satisfies `wide`.
+function route_match.covers(wide, narrow)
+  if wide.path and not covers_path(wide.path, narrow.path) then
+    return false
+  elseif wide.method and wide.method ~= narrow.method then
     return false
   end
   for _, header in ipairs(wide.headers or {}) do
@@ -219,12 +224,6 @@ local function covers(wide, narrow)
     end
   end
   return true
-end
-
--- Whether `other`, a match of a rule that does not lead to the stable Service, took every request of `derived` before
--- `base` could: then the derived match must not exist, since it might be the more specific one now.
-function route_match.taken(other, base, derived)
-  return beats(other, base) and covers(other, derived)
 end
 
 return route_match

@@ -16,7 +16,7 @@ local weights = require("weights")
 local RULES, MATCHES, ALL_MATCHES = 16, 64, 128
 local FILTER_ENTRIES = 16
 
-local spec = obj.data.spec
+local spec = obj.data.spec or {}
 local stable_service, canary_service = obj.stableService, obj.canaryService
 local percent = obj.canaryWeight
 local matches = condition.list(obj.matches)
@@ -119,6 +119,12 @@ end
 -- The step's requestHeaderModifier on top of a filter's: what the step sets or removes, the rule no longer does.
 local function merged_modifier(own)
   local result = {}
+  for i, header in ipairs(modifier.add or {}) do
+    if named(own.add or {}, header.name) then
+      condition.refuse("requestHeaderModifier.add[" .. (i - 1) .. "] (" .. header.name .. ")", "the rule adds this header"
+        .. " already, and a filter of an HTTPRoute adds each header once; set it instead")
+    end
+  end
   local parts = {
     set = joined(without(without(own.set, modifier.set), modifier.remove), modifier.set),
     add = joined(without(without(own.add, modifier.set), modifier.remove), modifier.add),
@@ -204,42 +210,76 @@ local function canary_refs(refs, found)
   return result
 end
 
--- The matches of the rules that lead elsewhere.
-local function foreign_matches(surveys)
+-- Every match of every rule with its rule and its rank (see route_match.rank).
+local function ranked_matches()
   local result = {}
   for i = 1, #spec.rules do
-    if not surveys[i] then
-      for _, match in ipairs(spec.rules[i].matches or {}) do
-        result[#result + 1] = match
-      end
+    local list = spec.rules[i].matches
+    if list == nil or #list == 0 then
+      list = { {} }
+    end
+    for m = 1, #list do
+      result[#result + 1] = { rule = i, match = list[m], rank = route_match.rank(list[m]) }
     end
   end
   return result
 end
 
-local function taken(foreign, base, derived)
-  for i = 1, #foreign do
-    if route_match.taken(foreign[i], base, derived) then
+-- The matches of other rules that win against this one.
+local function stronger_than(base, all)
+  local result = {}
+  for i = 1, #all do
+    if all[i].rule ~= base.rule and route_match.beats(all[i].rank, base.rank) then
+      result[#result + 1] = all[i].match
+    end
+  end
+  return result
+end
+
+-- Whether a stronger match took all of these requests before `base` could: then they never reached its rule, and a
+-- derived match, which may be more specific than the stronger one, would take them away from theirs.
+local function taken(derived, stronger)
+  for i = 1, #stronger do
+    if route_match.covers(stronger[i], derived) then
       return true
     end
   end
   return false
 end
 
--- The rule that takes the step's requests from `rule`, or nil when none of them reaches it.
-local function canary_rule(rule, found, foreign, index)
-  local own, list = rule.matches, {}
-  if own == nil or #own == 0 then
-    own = { {} }
+-- The matches of the canary rule for rule `index`: those of the step, in the order given, for each of the rule's own.
+local function derived_matches(all, index)
+  local bases, result = {}, {}
+  for i = 1, #all do
+    if all[i].rule == index then
+      bases[#bases + 1] = { match = all[i].match, stronger = stronger_than(all[i], all) }
+    end
   end
   for step = 1, #matches do
-    for i = 1, #own do
-      local derived = route_match.combine(own[i], matches[step], step)
-      if derived and not taken(foreign, own[i], derived) then
-        list[#list + 1] = derived
+    for i = 1, #bases do
+      local derived = route_match.combine(bases[i].match, matches[step], step)
+      if derived and not taken(derived, bases[i].stronger) then
+        result[#result + 1] = derived
       end
     end
   end
+  return result
+end
+
+-- Names of rules are unique within a route.
+local function canary_name(name)
+  local wanted = name .. "-canary"
+  for i = 1, #spec.rules do
+    if spec.rules[i].name == wanted then
+      return nil
+    end
+  end
+  return wanted
+end
+
+-- The rule that takes the step's requests from rule `index`, or nil when none of them reaches it.
+local function canary_rule(rule, found, all, index)
+  local list = derived_matches(all, index)
   if #list == 0 then
     return nil
   elseif #list > MATCHES then
@@ -250,7 +290,7 @@ local function canary_rule(rule, found, foreign, index)
   result.matches = list
   result.backendRefs = canary_refs(rule.backendRefs, found)
   if rule.name then
-    result.name = rule.name .. "-canary"
+    result.name = canary_name(rule.name)
   end
   if modifier then
     result.filters = with_modifier(rule.filters)
@@ -292,12 +332,12 @@ local surveys, result = {}, {}
 for i = 1, #rules do
   surveys[i] = rules[i].backendRefs and survey(rules[i].backendRefs) or false
 end
-local foreign = matches and foreign_matches(surveys)
+local all = matches and #rules > 0 and ranked_matches()
 for i = 1, #rules do
   local rule, found = rules[i], surveys[i]
   if found then
     if matches then
-      result[#result + 1] = canary_rule(rule, found, foreign, i)
+      result[#result + 1] = canary_rule(rule, found, all, i)
     end
     if mirrored then
       mirror_to_canary(rule, found)

@@ -4,7 +4,7 @@
 local services = require("services")
 local tables = require("tables")
 
-local spec = obj.data.spec
+local spec = obj.data.spec or {}
 local namespace = obj.rollout and obj.rollout.namespace
 local home = obj.object and obj.object.namespace
 local is_stable = services.resolver(obj.stableService, namespace, home)

@@ -13,7 +13,7 @@ local services = require("services")
 local tables = require("tables")
 local weights = require("weights")
 
-local spec = obj.data.spec
+local spec = obj.data.spec or {}
 local canary_service = obj.canaryService
 -- One Service for both versions: the canary is a subset of it, which the DestinationRule's script makes.
 local by_subset = canary_service == obj.stableService
