@@ -9,7 +9,7 @@ import { V1ALPHA1, V1BETA1 } from './names.ts';
 import { readRollout, type ValidationContext, validateRollout, violationsText } from './rollout.ts';
 import { validateSchema } from './validate.ts';
 
-const seedText = readFileSync(new URL('./testdata/seed-000.yaml', import.meta.url), 'utf8');
+const seedText = readFileSync(new URL('../../test/fixtures/seed-000/rollout.yaml', import.meta.url), 'utf8');
 const seed = readManifests(seedText, 'seed-000.yaml').documents[0]?.value ?? null;
 
 const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };

@@ -1,8 +1,9 @@
 import { applyPatch } from 'rfc6902';
 import { ANNOTATIONS } from '../../src/api/names.ts';
+import { threeWay } from '../../src/cli/three-way.ts';
 import { equal } from '../../src/json/equal.ts';
 import { parseJson } from '../../src/json/text.ts';
-import { isList, isMap, type Json, type JsonMap } from '../../src/json/value.ts';
+import { isMap, type Json, type JsonMap } from '../../src/json/value.ts';
 import { decide, type Operation, type Write } from '../../src/rewrite/decide.ts';
 import type { Rewriter } from '../../src/rewrite/rewriter.ts';
 import {
@@ -199,15 +200,4 @@ export function mergesNothing(
 function entryOf({ manager, operation, fields }: Manager): JsonMap {
   const fieldsV1: Fields = fromPaths(fields);
   return { manager, operation, fieldsType: 'FieldsV1', fieldsV1: fieldsV1 as JsonMap };
-}
-
-/** kubectl's three-way merge for custom resources: lists and scalars are replaced, maps merged. */
-export function threeWay(last: Json | undefined, source: Json, live: Json | undefined): Json {
-  if (!isMap(source) || !isMap(live)) return source;
-  const result: { [key: string]: Json } = { ...live };
-  for (const [key, value] of Object.entries(source)) {
-    result[key] = isList(value) ? value : threeWay(isMap(last) ? last[key] : undefined, value, live[key]);
-  }
-  for (const key of Object.keys(isMap(last) ? last : {})) if (!(key in source)) delete result[key];
-  return result;
 }

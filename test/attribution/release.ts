@@ -1,4 +1,5 @@
 import { ANNOTATIONS } from '../../src/api/names.ts';
+import { threeWay } from '../../src/cli/three-way.ts';
 import { equal } from '../../src/json/equal.ts';
 import type { Json, JsonMap } from '../../src/json/value.ts';
 import { declaredOf, scopeOf } from '../../src/rewrite/declared.ts';
@@ -6,7 +7,7 @@ import { type Action, directiveKey, encodeDirective, FORMAT } from '../../src/re
 import { decodeOriginal } from '../../src/rewrite/original.ts';
 import { objectName, type Rewriter } from '../../src/rewrite/rewriter.ts';
 import { covers, fieldsOf, leafPaths, type Schema, valueAt, withPath } from '../api-server/fields.ts';
-import { Conflict, mergesNothing, SimulatedApiServer, threeWay } from '../api-server/simulated.ts';
+import { Conflict, mergesNothing, SimulatedApiServer } from '../api-server/simulated.ts';
 import type { Edit, Kind } from './kinds.ts';
 
 /** How the user's source gets into the cluster. */
