@@ -56,8 +56,8 @@ function quoteHint(value: Json, path: FieldPath): string {
   return ` in quotes, "${String(value)}${unit}"`;
 }
 
-/** The only kind of check that an integer's `format` asks for; without one, JSON's exact integers. */
-const RANGES: Readonly<Record<string, number>> = { int32: 2 ** 31, int64: 2 ** 63 };
+/** First number out of range for an integer's `format`; an integer without one is held to the widest. */
+const LIMITS: Readonly<Record<string, bigint>> = { int32: 2n ** 31n, int64: 2n ** 63n };
 
 /** RFC 3339, as the `date-time` format of OpenAPI takes it. */
 const DATE_TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
@@ -74,9 +74,12 @@ class Walk {
     if (value === null) this.nothing(schema, path);
     else if (!hasType(value, schema)) this.wrongType(value, schema, path);
     else if (typeof value === 'string') this.text(value, schema, path);
-    else if (typeof value === 'number') this.number(value, schema, path);
     else if (isList(value)) this.list(value, schema, path);
     else if (isMap(value)) this.map(value, schema, path);
+    else {
+      const whole = wholeOf(value);
+      if (whole !== undefined) this.number(whole, schema, path);
+    }
   }
 
   private wrongType(value: Json, schema: Schema, path: FieldPath): void {
@@ -109,9 +112,9 @@ class Walk {
     }
   }
 
-  private number(value: number, schema: Schema, path: FieldPath): void {
-    const limit = RANGES[schema.format ?? 'int64'] ?? 2 ** 63;
-    const { minimum = -limit, maximum = limit - 1 } = schema;
+  private number(value: bigint, schema: Schema, path: FieldPath): void {
+    const limit = LIMITS[schema.format ?? 'int64'] ?? 2n ** 63n;
+    const { minimum = -limit, maximum = limit - 1n } = schema;
     if (value < minimum || value > maximum) {
       this.add(path, `${value} is out of range; write a whole number from ${minimum} to ${maximum}`);
     }
@@ -166,8 +169,14 @@ class Walk {
   }
 }
 
+/** A number without a fraction, of whatever size; undefined for every other value. */
+function wholeOf(value: Json): bigint | undefined {
+  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : undefined;
+  return JSON.isRawJSON(value) && /^-?\d+$/.test(value.rawJSON) ? BigInt(value.rawJSON) : undefined;
+}
+
 function hasType(value: Json, schema: Schema): boolean {
-  const isWhole = typeof value === 'number' && Number.isInteger(value);
+  const isWhole = wholeOf(value) !== undefined;
   if (schema['x-kubernetes-int-or-string'] === true) return typeof value === 'string' || isWhole;
   switch (schema.type) {
     case 'object':
