@@ -1,8 +1,8 @@
 -- Alibaba Cloud ALB. Two forms of a canary Ingress, which its controller refuses on one Ingress together:
 --   canary annotations: a weight; or one header by exact value and a cookie with the value always, both required. An
 --     Ingress with a weight is not read for conditions.
---   custom conditions: an ordinary Ingress with a higher order, whose JSON conditions are all required: headers, cookies,
---     query parameters, a method.
+--   custom conditions: an ordinary Ingress with a higher order, whose JSON conditions are all required: headers,
+--     cookies, query parameters, a method.
 -- Values know the wildcards * and ? and no regular expression.
 local condition = require("condition")
 local quote = require("quote")
@@ -110,8 +110,8 @@ local function refuse_the_inexpressible(matches)
     refuse(condition.path(1, "path"), "takes the path from the rules of the Ingress; " .. HELP)
   end
   if matches[1].without then
-    refuse(condition.first_path(1, matches[1].without), "cannot say that a condition must not hold; an Istio VirtualService can, for"
-      .. " headers and cookies")
+    refuse(condition.first_path(1, matches[1].without), "cannot say that a condition must not hold; an Istio"
+      .. " VirtualService can, for headers and cookies")
   end
 end
 
@@ -120,7 +120,7 @@ local function say(annotations, matches)
   local headers, cookies, json, simple = read(matches[1])
   if #json == 0 then
     condition.refuse("matches[0]", "it holds no condition")
-  elseif simple and #headers <= 1 and #cookies <= 1 and (#cookies == 0 or cookies[1].value == "always") then
+  elseif simple and #headers <= 1 and (#cookies == 0 or #cookies == 1 and cookies[1].value == "always") then
     if headers[1] then
       annotations[PREFIX .. "canary-by-header"] = headers[1].name
       annotations[PREFIX .. "canary-by-header-value"] = headers[1].value

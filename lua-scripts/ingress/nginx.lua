@@ -17,6 +17,7 @@ end
 
 return canary_ingress.annotations(obj, {
   gateway = "ingress-nginx",
+  prefixes = {},
   plain = "^[%w%-%._~/: ]+$",
   exact_pattern = quote.pcre,
   pattern = pattern,

@@ -12,7 +12,8 @@
 --   alternatives   a header, a cookie and the weight on one Ingress are ORed in this order; otherwise the first one of
 --                  them hides the others: at most one condition
 --   weight_beside  whether a weight counts beside a condition
---   clear          further annotations of the family
+--   prefixes       prefixes beside that of ingress-nginx under which it reads annotations of the family: whatever a
+--                  step does not say is cleared under all of them
 local condition = require("condition")
 local quote = require("quote")
 local tables = require("tables")
@@ -21,21 +22,22 @@ local canary_ingress = {}
 
 local NGINX = "nginx.ingress.kubernetes.io/"
 local FAMILY = {
-  "canary", "canary-by-cookie", "canary-by-header", "canary-by-header-pattern", "canary-by-header-value",
-  "canary-weight", "canary-weight-total",
+  "canary", "canary-by-cookie", "canary-by-cookie-value", "canary-by-header", "canary-by-header-pattern",
+  "canary-by-header-value", "canary-by-query", "canary-by-query-pattern", "canary-by-query-value", "canary-weight",
+  "canary-weight-total",
 }
-local QUERY = { "canary-by-query", "canary-by-query-pattern", "canary-by-query-value" }
 local HELP = "an Istio VirtualService or an HTTPRoute can"
 
-local function header_value(annotations, key, item, class, path)
-  if item.type == "RegularExpression" then
+-- Says the value of a header or query parameter under `key`.
+local function say_value(annotations, key, item, class, path)
+  if string.find(item.value, "%c") then
+    condition.refuse(path, "a control character cannot stand in a value; take it out")
+  elseif item.type == "RegularExpression" then
     local pattern, reason = class.pattern(item.value)
     if not pattern then
       condition.refuse(path, reason)
     end
     annotations[key .. "-pattern"] = pattern
-  elseif string.find(item.value, "%c") then
-    condition.refuse(path, "a control character cannot stand in a value; take it out")
   elseif string.find(item.value, class.plain) then
     annotations[key .. "-value"] = item.value
   else
@@ -48,7 +50,7 @@ local function say_header(annotations, item, class, path)
     condition.refuse(path, class.gateway .. " does not take a header of that name; use letters, digits, - and _")
   end
   annotations[NGINX .. "canary-by-header"] = item.name
-  header_value(annotations, NGINX .. "canary-by-header", item, class, path)
+  say_value(annotations, NGINX .. "canary-by-header", item, class, path)
 end
 
 local function say_query(annotations, item, class, path)
@@ -58,7 +60,7 @@ local function say_query(annotations, item, class, path)
     condition.refuse(path, class.gateway .. " does not take a query parameter of that name")
   end
   annotations[class.query .. "canary-by-query"] = item.name
-  header_value(annotations, class.query .. "canary-by-query", item, class, path)
+  say_value(annotations, class.query .. "canary-by-query", item, class, path)
 end
 
 local function say_cookie(annotations, name, class, path)
@@ -77,8 +79,8 @@ local function refuse_the_inexpressible(match, index, class)
   end
   local without = match.without
   if without then
-    condition.refuse(condition.first_path(index, without), "a canary Ingress of " .. class.gateway .. " cannot say that a"
-      .. " condition must not hold; an Istio VirtualService can, for headers and cookies")
+    condition.refuse(condition.first_path(index, without), "a canary Ingress of " .. class.gateway
+      .. " cannot say that a condition must not hold; an Istio VirtualService can, for headers and cookies")
   end
 end
 
@@ -200,15 +202,9 @@ function canary_ingress.annotations(input, class)
   local annotations = tables.copy(input.annotations)
   for _, key in ipairs(FAMILY) do
     annotations[NGINX .. key] = nil
-  end
-  if class.query then
-    for _, key in ipairs(QUERY) do
-      annotations[NGINX .. key] = nil
-      annotations[class.query .. key] = nil
+    for _, prefix in ipairs(class.prefixes) do
+      annotations[prefix .. key] = nil
     end
-  end
-  for _, key in ipairs(class.clear or {}) do
-    annotations[key] = nil
   end
   if input.mirror and input.mirror.percent then
     condition.refuse("mirror", "a canary Ingress of " .. class.gateway .. " cannot mirror requests; " .. HELP)

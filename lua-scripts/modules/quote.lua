@@ -1,5 +1,5 @@
--- One quoting function for each rule language that a value of a Rollout can end up in. What a language cannot hold gives
--- nil and the reason; the caller says which condition it was.
+-- One quoting function for each rule language that a value of a Rollout can end up in. What a language cannot hold
+-- gives nil and the reason; the caller says which condition it was.
 local quote = {}
 
 -- RE2 (Envoy, Go): the text that matches exactly `text`.

@@ -121,8 +121,8 @@ local function merged_modifier(own)
   local result = {}
   for i, header in ipairs(modifier.add or {}) do
     if named(own.add or {}, header.name) then
-      condition.refuse("requestHeaderModifier.add[" .. (i - 1) .. "] (" .. header.name .. ")", "the rule adds this header"
-        .. " already, and a filter of an HTTPRoute adds each header once; set it instead")
+      condition.refuse("requestHeaderModifier.add[" .. (i - 1) .. "] (" .. header.name .. ")", "the rule adds this"
+        .. " header already, and a filter of an HTTPRoute adds each header once; set it instead")
     end
   end
   local parts = {
