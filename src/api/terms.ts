@@ -133,7 +133,8 @@ function reduce(group: readonly Literal[]): Literal[] | string {
   const negative = group.filter(({ holds }) => !holds);
   if (kept === undefined) return mergedNegatives(negative);
   const excluded = negative.find((literal) => kept !== undefined && implies(kept, literal) === true);
-  if (excluded !== undefined) return `${nameOf(kept)} is asked to be ${kept.value} and is ruled out at the same time`;
+  if (excluded !== undefined)
+    return `${nameOf(kept)} is asked to be ${JSON.stringify(kept.value)} and is ruled out at the same time`;
   const open = negative.filter((literal) => kept !== undefined && implies(kept, literal) === undefined);
   return [kept, ...mergedNegatives(open)];
 }
