@@ -4,7 +4,7 @@ import { withDefaults } from '../api/defaults.ts';
 import type { Rollout } from '../api/generated.ts';
 import { V1ALPHA1, V1BETA1 } from '../api/names.ts';
 import { validateSchema } from '../api/validate.ts';
-import { violationText } from '../api/violation.ts';
+import { type Violation, violationText } from '../api/violation.ts';
 import { at, isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { readManifests } from '../manifest/read.ts';
@@ -42,7 +42,7 @@ export function readCase(file: string): ScriptCase | { readonly problems: readon
   if (!isMap(original)) problems.push(`${file}: original is missing; write the object as it is before the release`);
   if (source === undefined)
     problems.push(`${file}: rollout is missing; write the Rollout, or a trafficRouting, whose steps are to be run`);
-  else problems.push(...rolloutProblems(document, source.path, source.object));
+  else problems.push(...rolloutProblems(document, source));
   if (problems.length > 0 || source === undefined || !isMap(original)) return { problems };
   const expected = member(value, 'expected');
   return {
@@ -69,6 +69,10 @@ function expectedProblems(document: Manifest): string[] {
   const expected = member(document.value, 'expected');
   if (!isList(expected)) return [`${document.file}: expected is missing; write a list with one object for each step`];
   return expected.flatMap((step, i) => {
+    if (!isMap(step)) {
+      const message = `expected.${i} is no object; write the object of step ${i + 1}, or error: with a part of its message`;
+      return [placed(document.file, document.positionOf(['expected', i]), message)];
+    }
     if (stringAt(step, 'error') !== undefined) return unknownKeys(document, ['expected', i], ['error']);
     const metadata = unknownKeys(document, ['expected', i, 'metadata'], METADATA_KEYS);
     return [...unknownKeys(document, ['expected', i], OBJECT_KEYS), ...metadata];
@@ -83,6 +87,8 @@ function expectation(step: Json): Expectation[] {
 
 type Source = { readonly path: 'rollout' | 'trafficRouting'; readonly object: JsonMap };
 
+const KINDS = { rollout: 'Rollout', trafficRouting: 'TrafficRouting' } as const;
+
 /** A Rollout wins over a TrafficRouting. Without an apiVersion both are what Kruise's runner takes them for. */
 function rolloutSource(value: Json): Source | undefined {
   const rollout = member(value, 'rollout');
@@ -92,12 +98,17 @@ function rolloutSource(value: Json): Source | undefined {
   return { path: 'trafficRouting', object: { apiVersion: V1ALPHA1, kind: 'TrafficRouting', ...routing } };
 }
 
-/** Schema violations, but for fields that are missing: a case may leave out what no script can see. */
-function rolloutProblems(document: Manifest, key: Source['path'], object: JsonMap): string[] {
-  const written = validateSchema(object).filter(({ path }) => at(object, path) !== undefined);
-  return written.map((violation) =>
-    placed(document.file, document.positionOf([key, ...violation.path]), `${key}.${violationText(violation)}`),
-  );
+/** Schema violations; a case may leave out what no script can see: names and the workload. */
+function rolloutProblems(document: Manifest, { path: key, object }: Source): string[] {
+  const kind = KINDS[key];
+  if (object['kind'] !== kind) return [placed(document.file, document.positionOf([key]), `${key} is not a ${kind}`)];
+  const mayBeMissing = ({ path: [part, field] }: Violation) =>
+    part === 'metadata' || (kind === 'Rollout' && (field === 'workloadRef' || field === 'objectRef'));
+  return validateSchema(object)
+    .filter((violation) => at(object, violation.path) !== undefined || !mayBeMissing(violation))
+    .map((violation) =>
+      placed(document.file, document.positionOf([key, ...violation.path]), `${key}.${violationText(violation)}`),
+    );
 }
 
 function asRollout(object: JsonMap): Rollout {
@@ -105,7 +116,7 @@ function asRollout(object: JsonMap): Rollout {
     object['kind'] === 'TrafficRouting'
       ? rolloutOf(withDefaults(object))
       : convertRollout(withDefaults(object), V1BETA1);
-  // validateSchema has just held it to the schema that the type is generated from; what may be missing, nothing here reads
+  // validateSchema has just held it to the schema that the type is generated from, but for what no one here reads
   return withDefaults(converted) as JsonMap & Rollout;
 }
 

@@ -140,8 +140,15 @@ describe('a case fails', () => {
       gateCase(RIGHT, '[{matches: [{expression: "path =="}]}, {traffic: 99%}, {replicas: 1}]'),
       /^step 1: matches\[0\]\.expression/,
     ],
+    ['for a Rollout without a strategy', 'rollout: {spec: {}}\noriginal: {}\nexpected: []', /rollout\.spec\.strategy/],
+    [
+      'for another kind in the place of the Rollout',
+      'rollout: {kind: Deployment}\noriginal: {}\nexpected: []',
+      /:1:1: rollout is not a Rollout/,
+    ],
+    ['for an expected object that is none', gateCase('[1]'), /:\d+:\d+: expected\.0 is no object/],
     ['without a Rollout', 'original: {}\nexpected: []', /rollout is missing/],
-    ['without an original', 'rollout: {}\nexpected: []', /original is missing/],
+    ['without an original', 'rollout: {spec: {strategy: {}}}\nexpected: []', /original is missing/],
     [
       'for a Rollout that names other objects',
       gateCase(RIGHT).replace('kind: Gate, name', 'kind: Door, name'),
