@@ -1,6 +1,6 @@
 import { applyPatch } from 'rfc6902';
 import { ANNOTATIONS } from '../../src/api/names.ts';
-import { threeWay } from '../../src/cli/three-way.ts';
+import { threeWay } from '../../src/cli/demo/three-way.ts';
 import { equal } from '../../src/json/equal.ts';
 import { parseJson } from '../../src/json/text.ts';
 import { isMap, type Json, type JsonMap } from '../../src/json/value.ts';

@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from '../../src/api/names.ts';
-import { threeWay } from '../../src/cli/three-way.ts';
+import { threeWay } from '../../src/cli/demo/three-way.ts';
 import { equal } from '../../src/json/equal.ts';
 import type { Json, JsonMap } from '../../src/json/value.ts';
 import { declaredOf, scopeOf } from '../../src/rewrite/declared.ts';
