@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { equal } from '../json/equal.ts';
 import type { Json, JsonList } from '../json/value.ts';
-import { align } from './align.ts';
+import { align, fullEffort } from './align.ts';
 
 const rule = (name: string, more: Record<string, Json> = {}): Json => ({ name, timeout: '1s', ...more });
 
@@ -73,7 +73,7 @@ test.each(cases)('%s', (_title, a, b, pairs) => {
 test('preferred elements find their like before the others', () => {
   const [own, users] = [rule('canary', { to: 'x' }), { timeout: '1s', to: 'y', path: '/a' }];
   const edited = { timeout: '2s', to: 'y', path: '/a' };
-  expect(align([own, users], [edited], (i) => i === 1).get(1)).toBe(0);
+  expect(align([own, users], [edited], fullEffort(), (i) => i === 1).get(1)).toBe(0);
 });
 
 test('every index is used once, and equal elements never stay apart', () => {

@@ -7,13 +7,21 @@ export type Alignment = ReadonlyMap<number, number>;
 /** Likeness is reckoned for at most this many left-over elements on each side. */
 const LEFT_OVER_LIMIT = 64;
 /** The longest-common-subsequence table is filled for at most this many cells. */
-const TABLE_LIMIT = 1_000_000;
+const TABLE_LIMIT = 250_000;
 /** Elements that share no name must be at least this alike to be taken for the same. */
 const LIKE_ENOUGH = 0.5;
 /** Elements with different names are the same only if one was renamed: everything else then agrees. */
 const RENAMED = 0.6;
-/** Comparisons of leaves that one alignment may spend on likeness. */
-const LIKENESS_BUDGET = 50_000;
+
+/**
+ * What is left of the work that one write may cost in likeness, in comparisons of values. Counted down; a write that has
+ * used it up is aligned by equality alone, so that no object makes other admissions wait.
+ */
+export type Effort = { comparisons: number };
+
+export function fullEffort(): Effort {
+  return { comparisons: 200_000 };
+}
 
 /**
  * Tells which element of `b` is which element of `a`: first the longest common subsequence of equal elements, then equal
@@ -22,7 +30,12 @@ const LIKENESS_BUDGET = 50_000;
  *
  * @param isPreferred elements of `a` that find their like before the others.
  */
-export function align(a: JsonList, b: JsonList, isPreferred: (i: number) => boolean = () => true): Alignment {
+export function align(
+  a: JsonList,
+  b: JsonList,
+  effort: Effort = fullEffort(),
+  isPreferred: (i: number) => boolean = () => true,
+): Alignment {
   const pairs = new Map<number, number>();
   const taken = new Set<number>();
   const pair = (i: number, j: number) => {
@@ -32,7 +45,7 @@ export function align(a: JsonList, b: JsonList, isPreferred: (i: number) => bool
   const [idsA, idsB] = identities(a, b);
   for (const [i, j] of commonSubsequence(idsA, idsB)) pair(i, j);
   pairMoved(idsA, idsB, pairs, taken, pair);
-  pairAlike(a, b, pairs, taken, pair, isPreferred);
+  if (effort.comparisons > 0) pairAlike(a, b, pairs, taken, pair, effort, isPreferred);
   return pairs;
 }
 
@@ -103,14 +116,14 @@ function pairAlike(
   pairs: Alignment,
   taken: ReadonlySet<number>,
   pair: Pair,
+  effort: Effort,
   isPreferred: (i: number) => boolean,
 ): void {
   const leftA = [...a.keys()].filter((i) => !pairs.has(i)).slice(0, LEFT_OVER_LIMIT);
   const leftB = [...b.keys()].filter((j) => !taken.has(j)).slice(0, LEFT_OVER_LIMIT);
-  const budget = { left: LIKENESS_BUDGET };
   const candidates = leftA.flatMap((i) =>
     leftB.flatMap((j) => {
-      const score = likeness(a[i] ?? null, b[j] ?? null, budget);
+      const score = likeness(a[i] ?? null, b[j] ?? null, effort);
       const named = sameName(a[i], b[j]);
       if (named === 'differs' ? score < RENAMED : named === 'no name' && score < LIKE_ENOUGH) return [];
       // A likeness is at most 1, a shared name adds 1: preference outranks both.
@@ -136,15 +149,15 @@ function nameOf(element: Json | undefined): string | undefined {
 }
 
 /** From 0 (nothing in common) to 1 (equal): the share of leaves that agree. */
-function likeness(a: Json, b: Json, budget: { left: number }): number {
-  if (budget.left-- <= 0) return 0;
+function likeness(a: Json, b: Json, effort: Effort): number {
+  if (effort.comparisons-- <= 0) return 0;
   if (isMap(a) && isMap(b)) {
     const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
     if (keys.size === 0) return 1;
     let sum = 0;
     for (const key of keys) {
       const [left, right] = [a[key], b[key]];
-      if (left !== undefined && right !== undefined) sum += likeness(left, right, budget);
+      if (left !== undefined && right !== undefined) sum += likeness(left, right, effort);
     }
     return sum / keys.size;
   }
@@ -152,7 +165,7 @@ function likeness(a: Json, b: Json, budget: { left: number }): number {
     const length = Math.max(a.length, b.length);
     if (length === 0) return 1;
     let sum = 0;
-    for (let i = 0; i < Math.min(a.length, b.length); i++) sum += likeness(a[i] ?? null, b[i] ?? null, budget);
+    for (let i = 0; i < Math.min(a.length, b.length); i++) sum += likeness(a[i] ?? null, b[i] ?? null, effort);
     return sum / length;
   }
   return a === b ? 1 : 0;

@@ -1,7 +1,7 @@
 import { equal } from '../json/equal.ts';
 import { isNearer } from '../json/leaves.ts';
 import { isList, isMap, isScalar, type Json, type JsonList, type JsonMap } from '../json/value.ts';
-import { type Alignment, align } from './align.ts';
+import { type Alignment, align, type Effort } from './align.ts';
 import { type Storage, same } from './covers.ts';
 import type { Evidence } from './evidence.ts';
 
@@ -11,6 +11,7 @@ export type Path = readonly (string | number)[];
 /** What attribution needs to know beyond the three values. */
 export type Reading = {
   readonly storage: Storage;
+  readonly effort: Effort;
   /** The element of the original that an element of the base came from; undefined for the rewrite's own. */
   readonly sourceOf: ((element: Json) => Json | undefined) | undefined;
   /** Whether the writer's own source says so. Reading it costs time that only a write with an edit is worth. */
@@ -126,12 +127,17 @@ function settled(merged: JsonList, original: JsonList | undefined): Json | undef
  */
 function mergeList(base: JsonList, original: JsonList, incoming: JsonList, path: Path, reading: Reading): JsonList {
   const originalOfBase = provenance(base, original, reading);
-  const incomingOfBase = align(base, incoming, (b) => originalOfBase.has(b));
+  const incomingOfBase = align(base, incoming, reading.effort, (b) => originalOfBase.has(b));
   const baseOfIncoming = inverse(incomingOfBase);
   const rewritten = new Set(originalOfBase.values());
   // Elements that the rewrite had taken away and the writer put in again.
   const putBack = inverse(
-    onlyEqual(align(original, incoming), original, incoming, (o, i) => !rewritten.has(o) && !baseOfIncoming.has(i)),
+    onlyEqual(
+      align(original, incoming, { comparisons: 0 }),
+      original,
+      incoming,
+      (o, i) => !rewritten.has(o) && !baseOfIncoming.has(i),
+    ),
   );
   const placed = new Set(putBack.values());
   const merged: { value: Json; from: number | undefined }[] = [];
@@ -172,8 +178,8 @@ function reportOwn(base: Json | undefined, incoming: Json, path: Path, reading: 
   if (!same(base, incoming, reading.storage)) reading.onUnkept(path);
 }
 
-function provenance(base: JsonList, original: JsonList, { sourceOf }: Reading): Alignment {
-  if (sourceOf === undefined) return inverse(align(original, base));
+function provenance(base: JsonList, original: JsonList, { sourceOf, effort }: Reading): Alignment {
+  if (sourceOf === undefined) return inverse(align(original, base, effort));
   const indexes = new Map<Json, number[]>();
   original.forEach((element, o) => {
     if (typeof element === 'object' && element !== null) indexes.set(element, [...(indexes.get(element) ?? []), o]);

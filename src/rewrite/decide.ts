@@ -153,10 +153,11 @@ function readingsOf(s: Situation, liveRewrites: boolean, rewriter: Rewriter): Re
       ? readingOf(object, decoded(own.live.original, s, rewriter), own.live.directives, stored, rewriter)
       : undefined;
   const incoming = incomingReading(s, live?.original, rewriter);
+  if (incoming === undefined || live === undefined)
+    return [incoming ?? live].filter((reading) => reading !== undefined);
   // Both explain the write when only hidden values differ. In the second pass of an edit that the rewrite absorbs, we
   // wrote the original, and no field manager has it; a client that wrote it forged it.
-  const order = isClaimed(ANNOTATIONS.original, s.write) ? [live, incoming] : [incoming, live];
-  return order.filter((reading) => reading !== undefined);
+  return isClaimed(ANNOTATIONS.original, s.write) ? [live, incoming] : [incoming, live];
 }
 
 function incomingReading(s: Situation, liveOriginal: Declared | undefined, rewriter: Rewriter): Reading | undefined {

@@ -1,5 +1,6 @@
 import { isNearer, leafCounts, leafDifference } from '../json/leaves.ts';
 import { isList, isMap, type Json, type JsonMap } from '../json/value.ts';
+import { fullEffort } from './align.ts';
 import { attribute, type Path } from './attribute.ts';
 import { covers, type Storage } from './covers.ts';
 import type { Declared } from './declared.ts';
@@ -49,6 +50,9 @@ export function bestReading(readings: readonly Reading[], sent: Declared): Readi
   return readings[unexplained.indexOf(Math.min(...unexplained))];
 }
 
+/** Rewrites that one write may cost for finding out whether a merged list gives what was sent. */
+const EXPLANATIONS = 16;
+
 /** What a write means for the user's original. */
 export type Attribution = {
   /** The new original: the very same value when nothing was edited. */
@@ -70,12 +74,14 @@ export function attributeWrite(
   const { original, base } = reading;
   // A replace sends the whole source, in which what the rewrite hides is absent only if the user took it away.
   if (evidence.replaced && isNearer(sent as Json, original as Json, base as Json)) return { original: sent, unkept };
+  let explanations = EXPLANATIONS;
   const context = {
     ...kind,
+    effort: fullEffort(),
     sourceOf: reading.sourceOf,
     evidence: lazily(() => sourceEvidence(evidence)),
     explains: (path: Path, list: readonly Json[]) =>
-      explains(reading, path, list, sent, object, rewriter, kind.storage),
+      explanations-- > 0 && explains(reading, path, list, sent, object, rewriter, kind.storage),
     onUnkept: (path: Path) => unkept.push(path),
   };
   const spec = attribute(base.spec, original.spec, sent.spec, ['spec'], context);
