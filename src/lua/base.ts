@@ -24,10 +24,9 @@ export function toDisplayString(machine: Machine, value: Value): string {
 }
 
 const raise: LibraryFunction = ({ values: [value, level], machine }) => {
-  const line = machine.line();
-  const position = typeof value === 'string' ? machine.where(typeof level === 'number' ? level : 1) : '';
-  const placed = typeof value === 'string' && level !== 0 ? position + value : value;
-  throw new LuaError(placed, line);
+  const up = typeof level === 'number' && level > 0 ? level : 1;
+  const placed = typeof value === 'string' && level !== 0 ? machine.where(up) + value : value;
+  throw new LuaError(placed, machine.line(up));
 };
 
 const assert: LibraryFunction = (args) => {
@@ -133,8 +132,7 @@ function functionAt(args: Arguments): LuaFunction | undefined {
   if (value instanceof LuaFunction) return value;
   if (value instanceof Builtin) return undefined;
   const level = args.integer(1, 1);
-  let { frame } = args.machine;
-  for (let i = 1; i < level; i++) frame = frame?.caller;
+  const frame = args.machine.frameAt(level);
   if (level > 0 && frame === undefined) throw args.fault(1, 'invalid level');
   return level > 0 ? frame?.fn : undefined;
 }
@@ -164,7 +162,7 @@ export const BASE: Library = library(
     error: raise,
     getfenv,
     getmetatable,
-    ipairs: (args) => [NEXT_ITEM, args.any(1), 0],
+    ipairs: (args) => [NEXT_ITEM, args.table(1), 0],
     load,
     loadstring: load,
     pairs,

@@ -29,10 +29,13 @@ export type Code = {
 export class SyntaxFault extends Error {
   override readonly name = 'SyntaxFault';
   readonly line: number | undefined;
+  /** Whose text it is, see {@link Code}. */
+  readonly chunk: string | undefined;
 
-  constructor(message: string, line: number | undefined) {
+  constructor(message: string, line: number | undefined, chunk: string | undefined) {
     super(message);
     this.line = line;
+    this.chunk = chunk;
   }
 }
 
@@ -116,7 +119,7 @@ export function compile(text: string, chunk: string | undefined): Code {
   const source = lenientEscapes(withoutShebang(text));
   const chunks: (Uint8Array | null)[] = [bytesOf(source), null];
   const status = lua.lua_load(state, () => chunks.shift() ?? null, null, bytesOf(SOURCE), bytesOf('t'));
-  if (status !== 0) throw faultOf(status, lua.lua_tostring(state, -1));
+  if (status !== 0) throw faultOf(status, lua.lua_tostring(state, -1), chunk);
   const proto = state.stack[state.top - 1]?.value.p;
   if (proto === undefined) throw new Error('fengari compiled a chunk and left no function');
   return codeOf(proto, chunk);
@@ -127,14 +130,14 @@ function withoutShebang(text: string): string {
   return text.startsWith('#') ? `--${text}` : text;
 }
 
-function faultOf(status: number, message: Uint8Array | null): Error {
+function faultOf(status: number, message: Uint8Array | null, chunk: string | undefined): Error {
   // A negative status is a JavaScript error inside fengari: the stack is used up.
   if (status < 0 || message === null) return new LimitReached('stopped: its source is nested too deeply');
   if (/too many JS levels|function or expression needs too many/.test(latin1(message))) {
     return new LimitReached('stopped: its source is nested too deeply');
   }
   const [, line, text] = /^S:(\d+): ([\s\S]*)$/.exec(latin1(message)) ?? [];
-  return new SyntaxFault(text ?? latin1(message), line === undefined ? undefined : Number(line));
+  return new SyntaxFault(text ?? latin1(message), line === undefined ? undefined : Number(line), chunk);
 }
 
 function codeOf(proto: FengariProto, chunk: string | undefined): Code {

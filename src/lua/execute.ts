@@ -406,7 +406,7 @@ export function execute(machine: Machine, frame: Frame, source: Value[], start: 
         const size = b === 0 ? top - a - 1 : b;
         if (size > FLUSH) spend(machine, frame, pc, size);
         if (!(table instanceof Table)) throw new Error('a list constructor has no table');
-        for (let i = 1; i <= size; i++) table.set((block - 1) * FLUSH + i, R[a + i]);
+        table.setItems((block - 1) * FLUSH + 1, R.slice(a + 1, a + 1 + size));
         break;
       }
       case OP.CLOSURE: {

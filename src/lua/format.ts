@@ -1,6 +1,6 @@
 import type { Arguments } from './arguments.ts';
 import { toDisplayString } from './base.ts';
-import { numberText } from './number.ts';
+import { numberText, shortest } from './number.ts';
 import type { Value } from './value.ts';
 
 /** Flags, width and precision of one `%` item. Both numbers have two digits at most, so an item is never long. */
@@ -79,18 +79,16 @@ function convert(args: Arguments, position: number, item: Item, conversion: stri
 function integer(item: Item, value: number, base: number): string {
   if (!Number.isFinite(value)) return pad(item, numberText(value), false);
   const whole = Math.trunc(value);
-  // A negative number in hexadecimal or octal is shown as its 64 bits, as C does.
-  const shown = base !== 10 && whole < 0 ? BigInt.asUintN(64, BigInt(whole)) : BigInt(Math.abs(whole));
-  const digits = shown.toString(base).padStart(item.precision ?? 1, '0');
+  const digits = BigInt(Math.abs(whole))
+    .toString(base)
+    .padStart(item.precision ?? 1, '0');
   const prefix = item.alternate && base === 16 ? '0x' : '';
-  return pad(item, sign(item, base === 10 && whole < 0) + prefix + digits, item.precision === undefined);
+  return pad(item, sign(item, whole < 0) + prefix + digits, item.precision === undefined);
 }
 
 function float(item: Item, value: number, conversion: string): string {
   const negative = value < 0 || Object.is(value, -0);
-  if (!Number.isFinite(value)) {
-    return pad(item, sign(item, negative) + numberText(Math.abs(value)), false);
-  }
+  if (!Number.isFinite(value)) return pad(item, numberText(value), false);
   return pad(item, sign(item, negative) + digitsOf(item, Math.abs(value), conversion), true);
 }
 
@@ -98,6 +96,7 @@ function digitsOf(item: Item, value: number, conversion: string): string {
   const precision = item.precision ?? 6;
   if (conversion === 'f') return fixed(value, precision);
   if (conversion === 'e') return exponential(value, precision);
+  if (item.precision === undefined && !item.alternate) return shortest(value);
   const significant = Math.max(1, precision);
   const exponent = value === 0 ? 0 : Number(value.toExponential(significant - 1).split('e')[1]);
   const plain = exponent >= -4 && exponent < significant;
@@ -106,10 +105,24 @@ function digitsOf(item: Item, value: number, conversion: string): string {
   return plain ? text.replace(/\.?0+$/, '') : text.replace(/\.?0+(?=e)/, '');
 }
 
-/** `toFixed` writes large numbers with an exponent; their digits are exact as integers. */
-function fixed(value: number, precision: number): string {
-  if (value < 1e21) return value.toFixed(Math.min(precision, 100));
+/**
+ * A number with so many decimals. What lies exactly in the middle goes to the even neighbour, as in C and Go, where
+ * `toFixed` takes the larger one. `toFixed` also writes large numbers with an exponent; they have no fraction.
+ */
+function fixed(value: number, decimals: number): string {
+  const precision = Math.min(decimals, MOST_DECIMALS);
+  if (value < 1e21) {
+    const exact = value.toFixed(Math.min(precision + 60, MOST_DECIMALS));
+    const [, below = ''] = precision === 0 ? (/^(\d+)\.50*$/.exec(exact) ?? []) : (middle(precision).exec(exact) ?? []);
+    return /[02468]$/.test(below) ? below : value.toFixed(precision);
+  }
   return BigInt(value).toString() + (precision > 0 ? `.${'0'.repeat(precision)}` : '');
+}
+
+const MOST_DECIMALS = 100;
+
+function middle(precision: number): RegExp {
+  return new RegExp(`^(\\d+\\.\\d{${precision}})50*$`);
 }
 
 function exponential(value: number, precision: number): string {
@@ -129,7 +142,7 @@ function pad(item: Item, text: string, zeros: boolean): string {
   return head + digits.padStart(item.width - head.length, '0');
 }
 
-const QUOTED: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\n': '\\\n', '\r': '\\r', '\0': '\\0' };
+const QUOTED: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\0': '\\0' };
 
 function quoted(value: Value): string {
   if (typeof value !== 'string') return typeof value === 'number' ? numberText(value) : String(value ?? 'nil');

@@ -259,21 +259,27 @@ export class Machine {
 
   /** An error at the place that is running: `level` 1 is the innermost Lua function, 2 the one that called it. */
   error(message: string, level = 1): LuaError {
-    return new LuaError(this.where(level) + message, this.line());
+    return new LuaError(this.where(level) + message, this.line(level));
   }
 
   /** `name:line: ` of a Lua function in the call stack, or nothing when there are not that many. */
   where(level: number): string {
-    let { frame } = this;
-    for (let i = 1; i < level; i++) frame = frame?.caller;
+    const frame = this.frameAt(level);
     if (frame === undefined) return '';
     const { code } = frame.fn;
     return `${code.chunk ?? this.scriptName}:${code.lines[frame.pc - 1] ?? '?'}: `;
   }
 
+  /** The Lua function at a level of the call stack, 1 being the innermost. */
+  frameAt(level: number): Frame | undefined {
+    let { frame } = this;
+    for (let i = 1; i < level; i++) frame = frame?.caller;
+    return frame;
+  }
+
   /** The line of the script's own text that is running, be it inside a call to a module. */
-  line(): number | undefined {
-    for (let { frame } = this; frame !== undefined; frame = frame.caller) {
+  line(level = 1): number | undefined {
+    for (let frame = this.frameAt(level); frame !== undefined; frame = frame.caller) {
       const { code } = frame.fn;
       if (code.chunk === undefined) return code.lines[frame.pc - 1];
     }

@@ -1,11 +1,20 @@
 /**
- * Numbers of Lua 5.1: every number is a double. An integral one prints without a fraction, the others with the fewest
- * digits that read back as the same number, as the engine of Kruise Rollouts (gopher-lua) prints them.
+ * A number as Lua 5.1 prints it in gopher-lua, the engine of Kruise Rollouts: every number is a double; an integral one
+ * that fits into 64 bits has no fraction and no exponent, any other has the digits of {@link shortest}.
  */
 export function numberText(value: number): string {
-  if (Number.isFinite(value)) return String(value);
-  if (Number.isNaN(value)) return 'nan';
-  return value > 0 ? 'inf' : '-inf';
+  if (Number.isSafeInteger(value)) return value === 0 ? '0' : String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 2 ** 63) return BigInt(value).toString();
+  return shortest(value);
+}
+
+/** The fewest digits that read back as the same double, with an exponent below 1e-4 and from 1e6 on (Go's `%g`). */
+export function shortest(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
+  const [digits = '', exponent = '0'] = value.toExponential().split('e');
+  const power = Number(exponent);
+  if (power >= -4 && power < 6) return String(value);
+  return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
 /** Longer numerals are none (the reference implementation draws this line at 200 characters). */

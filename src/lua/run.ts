@@ -138,17 +138,25 @@ function scriptError(script: Script, machine: Machine, error: unknown): unknown 
       message.startsWith(`${name}:`) ? message : `${place(name, line)} ${message}`,
     );
   }
-  if (error instanceof SyntaxFault) {
-    return new ScriptError(name, error.line, 'syntax', `${place(name, error.line)} ${error.message}`);
-  }
   if (error instanceof ResultFault) return new ScriptError(name, undefined, 'result', `${name}: ${error.message}`);
   const line = machine.line();
+  if (error instanceof SyntaxFault) return syntaxError(name, line, error);
   if (error instanceof LimitReached)
     return new ScriptError(name, line, 'limit', `${place(name, line)} ${error.message}`);
   if (error instanceof RangeError && error.message.includes('call stack')) {
     return new ScriptError(name, line, 'limit', `${place(name, line)} stopped: its calls are nested too deeply`);
   }
   return error;
+}
+
+/** A module's own line is in the message; the line of the error is where the script requires it. */
+function syntaxError(
+  name: string,
+  line: number | undefined,
+  { chunk, line: inChunk, message }: SyntaxFault,
+): ScriptError {
+  if (chunk === undefined) return new ScriptError(name, inChunk, 'syntax', `${place(name, inChunk)} ${message}`);
+  return new ScriptError(name, line, 'syntax', `${place(name, line)} ${place(chunk, inChunk)} ${message}`);
 }
 
 function place(name: string, line: number | undefined): string {

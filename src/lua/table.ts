@@ -211,6 +211,19 @@ export class Table {
     }
   }
 
+  /** Sets the items from `start` on, holes included, as a list in source or a call's results have them. */
+  setItems(start: number, values: Value[]): void {
+    if (start !== this.length + 1 || this.memberCount > 0) {
+      values.forEach((value, i) => {
+        this.set(start + i, value);
+      });
+      return;
+    }
+    this.#meter.entries += values.length;
+    this.#list = this.#list === NONE ? values : this.#list.concat(values);
+    this.#trim();
+  }
+
   /** Inserts before position `at` (1…n + 1) of the list, as `table.insert` does. */
   insertAt(at: number, value: Value): void {
     const size = this.length;

@@ -20,7 +20,11 @@ const insert: LibraryFunction = (args) => {
   }
   if (values.length !== 3) throw machine.error("wrong number of arguments to 'insert'");
   const at = args.integer(2);
-  if (at < 1 || at > size + 1) throw args.fault(2, 'position out of bounds');
+  if (at < 1 || at > size + 1) {
+    // Lua 5.1 has no error here either: nothing has to move.
+    machine.setIndex(table, at, values[2]);
+    return [];
+  }
   machine.spend((size - at) >> 5);
   if (plain(table)) {
     table.insertAt(at, values[2]);
@@ -38,7 +42,7 @@ const remove: LibraryFunction = (args) => {
   const at = args.integer(2, size);
   if (at < 1 || at > size) {
     // Lua 5.1 has no error here: nothing is removed.
-    return [];
+    return [undefined];
   }
   machine.spend((size - at) >> 5);
   if (plain(table)) return [table.removeAt(at)];
