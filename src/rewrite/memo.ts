@@ -11,6 +11,8 @@ const RESULTS_PER_ORIGINAL = 8;
  */
 export type Memo = {
   readonly original: (text: string, decode: (text: string) => Original) => Original;
+  /** True for a value that {@link Memo.original} gave, the very same. */
+  readonly knows: (original: Declared) => boolean;
   readonly result: (original: Declared, key: string) => Rewritten | undefined;
   readonly remember: (original: Declared, key: string, result: Rewritten) => void;
 };
@@ -47,6 +49,7 @@ export function createMemo(capacity: number): Memo {
       keep(text, { original, size: 3 * text.length, results: new Map() });
       return original;
     },
+    knows: (declared) => byDeclared.has(declared),
     result: (declared, key) => byDeclared.get(declared)?.results.get(key),
     remember(declared, key, result) {
       const results = capacity === 0 ? undefined : byDeclared.get(declared)?.results;

@@ -62,8 +62,11 @@ export function createRewriter(scripts: ScriptSource, memoBytes = 32 * 1024 * 10
   const memo = createMemo(memoBytes);
   return {
     original: (text) => memo.original(text, decodeOriginal),
+    // Most writes leave the original as it is: writing it out to find it again would cost more than all the rest.
     interned: (declared, apiVersion) =>
-      memo.original(originalText(declared, apiVersion), () => ({ declared, apiVersion })).declared,
+      memo.knows(declared)
+        ? declared
+        : memo.original(originalText(declared, apiVersion), () => ({ declared, apiVersion })).declared,
     rewrite: (object, original, directives, onFailure) =>
       remembered(memo, object, original, directives, onFailure, scripts),
   };
