@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { equal } from '../json/equal.ts';
 import { canonicalJson, parseJson } from '../json/text.ts';
 import { isList, isMap, type Json, type JsonMap, member } from '../json/value.ts';
@@ -17,6 +18,16 @@ type Luggage = {
   readonly metadata?: readonly Json[];
 };
 
+/**
+ * All annotations of an object together may hold 256 KiB, and a Rollout of fifty steps with sixteen matches each can
+ * hide more: longer texts are compressed, as the original of a gateway object is.
+ */
+const PLAIN_BYTES = 32 * 1024;
+const ZIPPED = 'gzip:';
+
+/** What a compressed text may unfold to; the object that it belongs to can hold 1.5 MiB. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
 /** No Rollout is nested deeper than 12 levels, its overlay not twice that; a forged one must not exhaust our stack. */
 const MAX_DEPTH = 64;
 
@@ -35,7 +46,7 @@ export function attach(object: JsonMap, version: RolloutApiVersion, lost: Overla
 }
 
 function annotated(object: JsonMap, metadata: JsonMap, annotations: JsonMap, luggage: Luggage): JsonMap {
-  const text = canonicalJson(luggage);
+  const text = pack(canonicalJson(luggage));
   return { ...object, metadata: { ...metadata, annotations: { ...annotations, [ANNOTATIONS.conversion]: text } } };
 }
 
@@ -69,16 +80,30 @@ function withMetadata(object: JsonMap, metadata: Json | undefined): JsonMap {
   return metadata === undefined ? rest : { ...object, metadata };
 }
 
+function pack(text: string): string {
+  if (text.length <= PLAIN_BYTES) return text;
+  return ZIPPED + gzipSync(text).toString('base64');
+}
+
 /** The annotation's value, or undefined when it is a text of someone else. */
 function unpack(text: string): Json | undefined {
-  if (!text.startsWith('{') || depthOf(text) > MAX_DEPTH) return undefined;
   try {
-    return parseJson(text);
+    const plain = text.startsWith(ZIPPED) ? unzip(text.slice(ZIPPED.length)) : text;
+    return plain.startsWith('{') && depthOf(plain) <= MAX_DEPTH ? parseJson(plain) : undefined;
   } catch (error) {
-    // the annotation can be written by anyone; what is not JSON was not written by us
-    if (error instanceof SyntaxError) return undefined;
+    // anyone can write the annotation: what does not unfold or is not JSON was not written by us
+    if (error instanceof SyntaxError || isZipError(error)) return undefined;
     throw error;
   }
+}
+
+function unzip(base64: string): string {
+  return gunzipSync(Buffer.from(base64, 'base64'), { maxOutputLength: MAX_BYTES }).toString();
+}
+
+function isZipError(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code.startsWith('Z_') || code === 'ERR_BUFFER_TOO_LARGE';
 }
 
 /** How deep a JSON text is nested, brackets in texts not counted. */

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { canonicalJson } from '../json/text.ts';
@@ -77,6 +78,9 @@ test.each([
   ['units of another shape', `{"version":"${V1BETA1}","lost":{"in":{},"units":[{"keys":"a"},3,{"keys":[1]}]}}`],
   ['a map where a list is', `{"version":"${V1BETA1}","lost":{"each":[]}}`],
   ['deep nesting', `{"version":"${V1BETA1}","lost":${'{"in":{"spec":'.repeat(30_000)}1${'}}'.repeat(30_000)}}`],
+  ['no gzip', 'gzip:AAAA'],
+  ['half a gzip', `gzip:${gzipSync('{"a":1}').subarray(0, 12).toString('base64')}`],
+  ['a zip bomb', `gzip:${gzipSync(`{"version":"${V1BETA1}","lost":"${'x'.repeat(8_000_000)}"}`).toString('base64')}`],
   ['a key named __proto__', `{"version":"${V1BETA1}","lost":{"in":{"__proto__":{"set":{"x":1}}}}}`],
 ])('an annotation that someone else has written does no harm: %s', (_title, text) => {
   const object = alpha(
@@ -283,6 +287,18 @@ test('an edit in either version survives the way through the other one', () => {
       expect(convertRollout(stored, V1ALPHA1)['spec']).toEqual(changed['spec']);
     }),
   );
+});
+
+test('a Rollout that hides a lot stays within what annotations may hold, and comes back', () => {
+  const matches = Array.from({ length: 16 }, (_, i) => ({
+    path: { value: `/a${i}` },
+    expression: `path == "/${'x'.repeat(900)}"`,
+  }));
+  const steps = Array.from({ length: 50 }, (_, i) => ({ traffic: `${i + 1}%`, replicas: `${i + 1}%`, matches }));
+  const object = beta({ workloadRef, strategy: { canary: { steps } } });
+  const shown = convertRollout(object, V1ALPHA1);
+  expect(String(at(shown, ['metadata', 'annotations', 'sluice.dev/conversion']))).toMatch(/^gzip:.{1,65000}$/);
+  expect(convertRollout(shown, V1BETA1)).toEqual(object);
 });
 
 test('what conversion makes of a valid object is valid', () => {
