@@ -61,6 +61,7 @@ async function judge({ log }: Exchange, route: AdmissionRoute, request: Admissio
 /** One line for each admission. Objects are for `trace` alone, and Secrets not even there. */
 function logAdmission(log: Log, path: string, request: AdmissionRequest, answer: Answer, milliseconds: number): void {
   if (!log.isLevelEnabled('info')) return;
+  // pino leaves out what is undefined.
   log.info(
     {
       uid: request.uid,
@@ -70,12 +71,14 @@ function logAdmission(log: Log, path: string, request: AdmissionRequest, answer:
       name: request.name,
       user: request.user.name,
       operation: request.operation,
-      ...(request.subresource === '' ? {} : { subresource: request.subresource }),
+      subresource: request.subresource === '' ? undefined : request.subresource,
       dryRun: request.dryRun,
       verdict: answer.verdict,
-      ...answer.about,
-      ...('message' in answer ? { reason: answer.message } : {}),
-      ...(answer.warnings.length === 0 ? {} : { warnings: answer.warnings }),
+      rollout: answer.about.rollout,
+      step: answer.about.step,
+      failedScript: answer.about.failedScript,
+      reason: 'message' in answer ? answer.message : undefined,
+      warnings: answer.warnings.length === 0 ? undefined : answer.warnings,
       ms: Math.round(milliseconds * 1000) / 1000,
     },
     'admission',
