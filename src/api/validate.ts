@@ -89,7 +89,7 @@ class Walk {
 
   /** The API server drops a null where a default takes its place, and refuses it elsewhere. */
   private nothing(schema: Schema, path: FieldPath): void {
-    if (schema.default !== undefined) return;
+    if (schema.default !== undefined || isAnything(schema)) return;
     this.add(path, `null is not allowed here; write ${typeWords(schema)}, or leave the field out`);
   }
 
@@ -167,6 +167,10 @@ class Walk {
     if (holds === undefined) throw new Error(`the schema has a CEL rule that offline checks do not know: ${rule}`);
     if (!holds(value)) this.add(path, message);
   }
+}
+
+function isAnything(schema: Schema): boolean {
+  return schema.type === undefined && schema['x-kubernetes-int-or-string'] !== true;
 }
 
 /** A number without a fraction, of whatever size; undefined for every other value. */

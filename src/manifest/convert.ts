@@ -62,8 +62,8 @@ function readAlias(node: Alias, reading: Reading, depth: number): Read {
 }
 
 function readList(items: readonly unknown[], reading: Reading, depth: number): Read {
-  const read_ = items.map((item) => read(item, reading, depth + 1));
-  return { value: read_.map(({ value }) => value), size: total(read_) };
+  const parts = items.map((item) => read(item, reading, depth + 1));
+  return { value: parts.map(({ value }) => value), size: total(parts) };
 }
 
 function readMap(node: YAMLMap, reading: Reading, depth: number): Read {
