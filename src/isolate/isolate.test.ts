@@ -44,9 +44,9 @@ test('input that is no JSON is our own failure', async () => {
 });
 
 test('a thread that is stuck is stopped, and the error names script and line', async () => {
-  const stopped = started({ workers: 1, milliseconds: 150 }).run('runScript', input(`\n${STUCK}`));
+  const stopped = started({ workers: 1, milliseconds: 400 }).run('runScript', input(`\n${STUCK}`));
   await expect(stopped).rejects.toMatchObject({ script: 'ingress/nginx', reason: 'limit' });
-  await expect(stopped).rejects.toThrow(/^ingress\/nginx:\d: stopped after 150 ms/);
+  await expect(stopped).rejects.toThrow(/^ingress\/nginx:\d: stopped after 400 ms/);
 });
 
 test('a thread that takes too much memory is stopped, and the next job is served', async () => {

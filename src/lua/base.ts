@@ -108,7 +108,12 @@ const load: LibraryFunction = (args) => {
   machine.meter.source(text.length);
   try {
     const chunk = typeof name === 'string' ? name.replace(/^[=@]/, '') : 'loaded text';
-    return [machine.load(compile(text, chunk), args.values.length > 3 ? environment : machine.globals)];
+    return [
+      machine.load(
+        compile(text, chunk, () => machine.meter.checkTime()),
+        args.values.length > 3 ? environment : machine.globals,
+      ),
+    ];
   } catch (error) {
     if (!(error instanceof SyntaxFault)) throw error;
     return [undefined, `loaded text:${error.line ?? '?'}: ${error.message}`];

@@ -109,20 +109,61 @@ function fengari(): Fengari {
 /** The name that fengari is given for every text; real names are put in by whoever shows the error. */
 const SOURCE = '=S';
 
+/** The compiler is fed so many bytes at a time, so that it can be stopped in between. */
+const PIECE = 512;
+
+/** The compiler resolves jumps in quadratic time, at the end of a block, where it cannot be stopped. */
+const MOST_JUMPS = 500;
+
 /**
  * Compiles Lua source, given as a byte string (a compiled chunk is refused). `chunk` names it in errors, see {@link Code}.
- * @throws SyntaxFault for a text that is no Lua, LimitReached when it is nested too deeply to be compiled.
+ * `mayGoOn` is called again and again meanwhile, and throws to stop the compiler.
+ * @throws SyntaxFault for a text that is no Lua, LimitReached when it is nested too deeply to be compiled, and whatever
+ * `mayGoOn` throws.
  */
-export function compile(text: string, chunk: string | undefined): Code {
+export function compile(text: string, chunk: string | undefined, mayGoOn: () => void): Code {
   const lua = fengari();
-  const state = lua.lua_newstate();
   const source = lenientEscapes(withoutShebang(text));
-  const chunks: (Uint8Array | null)[] = [bytesOf(source), null];
-  const status = lua.lua_load(state, () => chunks.shift() ?? null, null, bytesOf(SOURCE), bytesOf('t'));
+  if (jumps(source) > MOST_JUMPS) throw new LimitReached(`stopped: its source has more than ${MOST_JUMPS} jumps`);
+  const state = lua.lua_newstate();
+  const reader = new Reader(source, mayGoOn);
+  const status = lua.lua_load(state, () => reader.next(), null, bytesOf(SOURCE), bytesOf('t'));
+  if (reader.stopped !== undefined) throw reader.stopped.reason;
   if (status !== 0) throw faultOf(status, lua.lua_tostring(state, -1), chunk);
   const proto = state.stack[state.top - 1]?.value.p;
   if (proto === undefined) throw new Error('fengari compiled a chunk and left no function');
   return codeOf(proto, chunk);
+}
+
+function jumps(source: string): number {
+  return source.match(/\bgoto\b|::/g)?.length ?? 0;
+}
+
+/** Hands out a source piece by piece. What `mayGoOn` throws is kept: fengari swallows an error that is not its own. */
+class Reader {
+  stopped: { readonly reason: unknown } | undefined = undefined;
+  readonly #source: string;
+  readonly #mayGoOn: () => void;
+  #at = 0;
+
+  constructor(source: string, mayGoOn: () => void) {
+    this.#source = source;
+    this.#mayGoOn = mayGoOn;
+  }
+
+  /** The next piece as bytes, null at the end. */
+  next(): Uint8Array | null {
+    try {
+      this.#mayGoOn();
+    } catch (reason) {
+      this.stopped = { reason };
+      throw reason;
+    }
+    if (this.#at >= this.#source.length) return null;
+    const piece = this.#source.slice(this.#at, this.#at + PIECE);
+    this.#at += PIECE;
+    return bytesOf(piece);
+  }
 }
 
 /** A first line that starts with `#` is a comment, as `luaL_loadfile` has it. */

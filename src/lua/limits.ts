@@ -24,7 +24,7 @@ export const DEFAULT_LIMITS: Limits = {
   stringBytes: 64 * 1024 * 1024,
   entries: 500_000,
   depth: 250,
-  sourceBytes: 512 * 1024,
+  sourceBytes: 256 * 1024,
 };
 
 /** One string may be this long: more than any object holds, and cheap to build. */
@@ -39,12 +39,16 @@ const TURN = 250;
 
 /** Counts what one run uses. The hot paths only decrement {@link Meter.fuel}; the rest happens once in a few hundred steps. */
 export class Meter {
-  /** Steps left until the next look at the limits; a caller that takes it below zero calls {@link Meter.refill}. */
-  fuel = TURN;
+  /**
+   * Steps left until the next look at the limits; a caller that takes it below zero calls {@link Meter.refill}. The
+   * first look comes with the first step, so that a line is known early.
+   */
+  fuel = 0;
   entries = 0;
   readonly limits: Limits;
   readonly onTurn: ((line: number) => void) | undefined;
   #steps = 0;
+  #filled = 0;
   #stringBytes = 0;
   #sourceBytes = 0;
   readonly #deadline: number;
@@ -58,16 +62,22 @@ export class Meter {
 
   /** @throws LimitReached when steps, time or table entries are used up. */
   refill(line: number): void {
-    this.#steps += TURN - this.fuel;
+    this.#steps += this.#filled - this.fuel;
     this.fuel = TURN;
+    this.#filled = TURN;
     this.onTurn?.(line);
     if (this.#steps > this.limits.steps) {
       throw new LimitReached(`stopped after ${this.limits.steps} steps: is there a loop that never ends?`);
     }
+    this.checkTime();
+    this.checkEntries();
+  }
+
+  /** @throws LimitReached when the time is up. */
+  checkTime(): void {
     if (performance.now() > this.#deadline) {
       throw new LimitReached(`stopped after ${this.limits.milliseconds} ms: is there a loop that never ends?`);
     }
-    this.checkEntries();
   }
 
   /** @throws LimitReached when the tables hold more than they may. */

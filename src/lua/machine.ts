@@ -70,7 +70,10 @@ export class Machine {
     if (callee instanceof Builtin) return this.callBuiltin(callee, args);
     const handler = this.metamethod(callee, '__call');
     if (handler === undefined) throw this.error(`attempt to call a ${typeName(callee)} value${this.#named(callee)}`);
-    return this.call(handler, [callee, ...args]);
+    this.#deeper();
+    const results = this.call(handler, [callee, ...args]);
+    this.depth--;
+    return results;
   }
 
   callBuiltin(callee: Builtin, args: Value[]): Value[] {

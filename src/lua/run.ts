@@ -55,7 +55,7 @@ export function runScript(script: Script, obj: JsonMap, limits?: Partial<Limits>
   try {
     meter.source(script.text.length);
     openLibraries(machine, input.value(obj), modules(script, machine));
-    const value = machine.call(machine.load(compiled(script)), []).at(-1);
+    const value = machine.call(machine.load(compiled(script, meter)), []).at(-1);
     if (!(value instanceof Table)) throw new ResultFault(`the script must return a table, not ${described(value)}`);
     const output = new Output(input.exactNumber);
     const json = output.json(value);
@@ -92,7 +92,7 @@ function modules(script: Script, machine: Machine): (name: string) => Value {
     if (text === undefined) throw machine.error(`there is no module '${name}'${available(script)}`);
     machine.meter.source(text.length);
     loaded.set(name, true);
-    const value = machine.call(machine.load(compiledModule(name, text)), [name])[0] ?? true;
+    const value = machine.call(machine.load(compiledModule(name, text, machine.meter)), [name])[0] ?? true;
     loaded.set(name, value);
     return value;
   };
@@ -108,19 +108,19 @@ const KEPT = 256;
 
 const scripts = new Map<string, { readonly text: string; readonly code: Code }>();
 
-function compiled(script: Script): Code {
-  return remembered(script.hash, script.text, undefined);
+function compiled(script: Script, meter: Meter): Code {
+  return remembered(script.hash, script.text, undefined, meter);
 }
 
-function compiledModule(name: string, text: string): Code {
-  return remembered(`module ${name}`, text, name);
+function compiledModule(name: string, text: string, meter: Meter): Code {
+  return remembered(`module ${name}`, text, name, meter);
 }
 
 /** Compiles a text, or gives the code of the very same text compiled before. */
-function remembered(key: string, text: string, chunk: string | undefined): Code {
+function remembered(key: string, text: string, chunk: string | undefined, meter: Meter): Code {
   const known = scripts.get(key);
   if (known?.text === text) return known.code;
-  const code = compile(toBytes(text), chunk);
+  const code = compile(toBytes(text), chunk, () => meter.checkTime());
   if (scripts.size >= KEPT) for (const oldest of scripts.keys()) if (scripts.delete(oldest)) break;
   scripts.set(key, { text, code });
   return code;
