@@ -155,9 +155,10 @@ function readingsOf(s: Situation, liveRewrites: boolean, rewriter: Rewriter): Re
   const incoming = incomingReading(s, live?.original, rewriter);
   if (incoming === undefined || live === undefined)
     return [incoming ?? live].filter((reading) => reading !== undefined);
-  // Both explain the write when only hidden values differ. In the second pass of an edit that the rewrite absorbs, we
-  // wrote the original, and no field manager has it; a client that wrote it forged it.
-  return isClaimed(ANNOTATIONS.original, s.write) ? [live, incoming] : [incoming, live];
+  if (own.incoming.original === own.live.original) return [incoming, live];
+  // An original that no client wrote is our own of the pass before, and says more than can be seen: the rewrite may
+  // hide the edit that it holds. One that a client wrote is believed if it explains more than the live one.
+  return isClaimed(ANNOTATIONS.original, s.write) ? [live, incoming] : [incoming];
 }
 
 function incomingReading(s: Situation, liveOriginal: Declared | undefined, rewriter: Rewriter): Reading | undefined {

@@ -52,15 +52,15 @@ function applyEvidence(write: WriteEvidence): Evidence['declares'] {
 }
 
 /**
- * True when this request itself wrote the annotation: a field manager has it in an entry that the live object does not
- * have. What webhooks change is nobody's.
+ * True unless it is certain that no client wrote the annotation in this request: some field manager has it in an entry
+ * that the live object does not have, or there are no entries to tell (a client may clear them). What webhooks change is
+ * nobody's.
  */
 export function isClaimed(annotation: string, write: Pick<WriteEvidence, 'incoming' | 'live'>): boolean {
+  const entries = managersOf(write.incoming);
   const before = new Set(managersOf(write.live).map(canonicalJson));
-  return managersOf(write.incoming).some(
-    (entry) =>
-      owns(at(entry, ['fieldsV1']), ['metadata', 'annotations', annotation]) && !before.has(canonicalJson(entry)),
-  );
+  const claims = (entry: Json) => owns(at(entry, ['fieldsV1']), ['metadata', 'annotations', annotation]);
+  return entries.length === 0 || entries.some((entry) => claims(entry) && !before.has(canonicalJson(entry)));
 }
 
 /** Labels and annotations live in `metadata`. */

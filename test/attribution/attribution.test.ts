@@ -81,7 +81,7 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_name, kin
         release.step(undefined, 99);
         expect(release.problems(), release.story()).toEqual([]);
       }),
-      { numRuns: 200 },
+      { numRuns: 300 },
     );
   });
 });

@@ -98,7 +98,11 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_name, kin
         const release = new Release(kind, rewriter, tool, source);
         const actions = kind.actions(scriptHash(kind));
         release.step(actions[choice % actions.length], 1);
-        const live = release.server.live ?? {};
+        // An API server always says who manages what: without, nobody could tell our original from a forged one.
+        const managed = [
+          { manager: 'kubectl', operation: 'Update', fieldsType: 'FieldsV1', fieldsV1: { 'f:spec': {} } },
+        ];
+        const live = withPath(release.server.live ?? {}, ['metadata', 'managedFields'], managed);
         const edits = kind.edits(source, `t${choice}`);
         const incoming = edits[choice % edits.length]?.apply(live) ?? live;
         const write = { operation: 'UPDATE' as const, incoming, live, byController: false };
