@@ -1,0 +1,54 @@
+import { GROUP } from '../api/names.ts';
+import { validateRollout } from '../api/rollout.ts';
+import { validateSchema } from '../api/validate.ts';
+import { fieldPath, type Violation, violationText } from '../api/violation.ts';
+import type { JsonMap } from '../json/value.ts';
+import { type Answer, allow, deny } from './answer.ts';
+import type { Inventory } from './inventory.ts';
+import type { AdmissionRequest } from './request.ts';
+import type { AdmissionHandler } from './route.ts';
+
+/**
+ * Judges Rollouts as they are written, in the version that the writer sent: every violation at once, each with its
+ * field. Deletions and status are not judged here.
+ */
+export function rolloutHandler(inventory: Inventory): AdmissionHandler {
+  return (request) => {
+    const { operation, object, subresource, kind } = request;
+    if (kind.group !== GROUP || kind.kind !== 'Rollout') return allow();
+    if (object === undefined || subresource !== '' || (operation !== 'CREATE' && operation !== 'UPDATE'))
+      return allow();
+    return judge(request, object, inventory);
+  };
+}
+
+function judge({ namespace, name, oldObject, kind }: AdmissionRequest, object: JsonMap, inventory: Inventory): Answer {
+  const about = { rollout: `${namespace}/${name}` };
+  const { violations, warnings } = validateRollout(object, {
+    others: inventory.rolloutsIn(namespace),
+    ...(oldObject === undefined ? {} : { old: oldObject }),
+  });
+  const all = [...newSchemaViolations(object, oldObject), ...violations];
+  if (all.length === 0) return allow({ warnings, about });
+  return deny(denialText(kind.kind, all), { warnings, about, causes: all.map(causeOf) });
+}
+
+/**
+ * What breaks the schema, without what the stored object breaks in the same way: as the API server does with CRDs, so
+ * that an object from before a rule can still be mended step by step, and lose its finalizers.
+ */
+function newSchemaViolations(object: JsonMap, oldObject: JsonMap | undefined): Violation[] {
+  const found = validateSchema(object);
+  if (found.length === 0 || oldObject === undefined) return found;
+  const known = new Set(validateSchema(oldObject).map(violationText));
+  return found.filter((violation) => !known.has(violationText(violation)));
+}
+
+function denialText(kind: string, violations: readonly Violation[]): string {
+  const texts = violations.map(violationText);
+  return texts.length === 1 ? `${kind}: ${texts[0]}` : `${kind}: ${texts.length} errors: ${texts.join('; ')}`;
+}
+
+function causeOf({ path, message }: Violation): { field: string; message: string } {
+  return { field: fieldPath(path), message };
+}

@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { at, isList, type Json, stringAt } from '../json/value.ts';
+import { ROUTE_TABLE } from './routes.ts';
+
+const folder = new URL('../../webhook-config/', import.meta.url);
+const configurations = readdirSync(folder)
+  .filter((file) => file.endsWith('.yaml'))
+  .flatMap((file) => parseAllDocuments(readFileSync(new URL(file, folder), 'utf8')))
+  .map((document) => document.toJS() as Json);
+const webhooks = configurations.flatMap((configuration) => {
+  const list = at(configuration, ['webhooks']);
+  return isList(list) ? list.map((webhook) => ({ kind: stringAt(configuration, 'kind'), webhook })) : [];
+});
+const pathOf = (webhook: Json) => stringAt(webhook, 'clientConfig', 'service', 'path');
+
+test('the webhook configurations name the same paths, rules and policies as the route table', () => {
+  const found = webhooks.map(({ kind, webhook }) => ({
+    configuration: kind,
+    path: pathOf(webhook),
+    failurePolicy: at(webhook, ['failurePolicy']),
+    rules: at(webhook, ['rules']),
+  }));
+  const table = Object.values(ROUTE_TABLE).map(({ configuration, path, failurePolicy, rules }) => ({
+    configuration,
+    path,
+    failurePolicy,
+    rules: rules.map((rule) => ({ ...rule, scope: 'Namespaced' })),
+  }));
+  expect(found).toEqual(table);
+});
+
+test.each(webhooks)(
+  '$webhook.name answers reviews of version v1, without side effects, in time for the API server',
+  ({ webhook }) => {
+    expect(at(webhook, ['admissionReviewVersions'])).toEqual(['v1']);
+    expect(at(webhook, ['sideEffects'])).toBe('None');
+    const limit = at(webhook, ['failurePolicy']) === 'Ignore' ? 1 : 10;
+    expect(at(webhook, ['timeoutSeconds'])).toBe(limit);
+  },
+);
+
+test('mutating webhooks come last, and are asked again when a later one changes the object', () => {
+  for (const configuration of configurations)
+    expect(stringAt(configuration, 'metadata', 'name')).toMatch(/^zz-sluice-/);
+  const mutating = webhooks.filter(({ kind }) => kind === 'MutatingWebhookConfiguration');
+  expect(mutating.map(({ webhook }) => at(webhook, ['reinvocationPolicy']))).toEqual(['IfNeeded', 'IfNeeded']);
+});
+
+test('no rule is a wildcard or names a kind whose writes must never wait for us', () => {
+  const rules = Object.values(ROUTE_TABLE).flatMap((entry) => [...entry.rules]);
+  for (const { apiGroups, apiVersions, resources } of rules) {
+    expect([...apiGroups, ...apiVersions, ...resources]).not.toContain('*');
+    const never = ['secrets', 'configmaps', 'leases', 'pods', 'nodes', 'namespaces', 'events'];
+    expect(never.filter((resource) => resources.some((named) => named === resource))).toEqual([]);
+    expect(apiGroups.join()).not.toMatch(/rbac|admissionregistration|coordination|apiextensions/);
+  }
+});
+
+test.each(webhooks.filter(({ webhook }) => at(webhook, ['failurePolicy']) === 'Fail'))(
+  '$webhook.name, which refuses writes when nobody answers, lets deletions, unchanged objects and rescues pass',
+  ({ webhook }) => {
+    const conditions = at(webhook, ['matchConditions']);
+    const names = isList(conditions) ? conditions.map((condition) => stringAt(condition, 'name')) : [];
+    expect(names).toEqual(expect.arrayContaining(['lives', 'changes-something', 'no-rescue']));
+  },
+);

@@ -1,0 +1,89 @@
+import { convertObjects } from './convert.ts';
+import { type GatewayOptions, gatewayHandler } from './gateway.ts';
+import { rolloutHandler } from './rollout.ts';
+import type { FailurePolicy, Route, Rule } from './route.ts';
+import { statusHandler } from './status.ts';
+
+/** One webhook: where it is served, and for which writes the API server calls it. */
+export type RouteEntry = {
+  readonly path: string;
+  /** The kind of configuration that names the path. */
+  readonly configuration: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration';
+  readonly failurePolicy: FailurePolicy;
+  readonly rules: readonly Rule[];
+};
+
+/** Where the CRDs send objects to be converted. */
+export const CONVERSION_PATH = '/convert';
+
+const WRITES = ['CREATE', 'UPDATE'] as const;
+
+/**
+ * The one table of webhooks: the server is built from it, and `webhook-config/` is held to it by a test.
+ *
+ * Only kinds that have a script or a rewrite of our own appear, in the storage version of their CRD (`matchPolicy:
+ * Equivalent` brings the others in that shape); never `*`, and never Secrets, Leases, RBAC or admission itself.
+ */
+export const ROUTE_TABLE = {
+  gateway: {
+    path: '/mutate/gateway',
+    configuration: 'MutatingWebhookConfiguration',
+    failurePolicy: 'Fail',
+    rules: [
+      // Istio's v1beta1 is served since 1.5 and by every release since; its v1 only since 1.22.
+      {
+        apiGroups: ['networking.istio.io'],
+        apiVersions: ['v1beta1'],
+        resources: ['virtualservices', 'destinationrules'],
+        operations: WRITES,
+      },
+      { apiGroups: ['gateway.networking.k8s.io'], apiVersions: ['v1'], resources: ['httproutes'], operations: WRITES },
+      { apiGroups: ['networking.k8s.io'], apiVersions: ['v1'], resources: ['ingresses'], operations: WRITES },
+      { apiGroups: [''], apiVersions: ['v1'], resources: ['services'], operations: WRITES },
+    ],
+  },
+  status: {
+    path: '/mutate/status',
+    configuration: 'MutatingWebhookConfiguration',
+    failurePolicy: 'Ignore',
+    rules: [
+      {
+        apiGroups: ['networking.k8s.io'],
+        apiVersions: ['v1'],
+        resources: ['ingresses/status'],
+        operations: ['UPDATE'],
+      },
+      { apiGroups: [''], apiVersions: ['v1'], resources: ['services/status'], operations: ['UPDATE'] },
+      { apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments/status'], operations: ['UPDATE'] },
+    ],
+  },
+  rollout: {
+    path: '/validate/rollout',
+    configuration: 'ValidatingWebhookConfiguration',
+    failurePolicy: 'Fail',
+    rules: [
+      {
+        apiGroups: ['rollouts.kruise.io'],
+        apiVersions: ['v1alpha1', 'v1beta1'],
+        resources: ['rollouts'],
+        operations: WRITES,
+      },
+    ],
+  },
+} as const satisfies Record<string, RouteEntry>;
+
+/** The routes of a server: every entry of the table with its handler, and the conversion. */
+export function admissionRoutes(options: GatewayOptions): Route[] {
+  const handlers = {
+    gateway: gatewayHandler(options),
+    status: statusHandler,
+    rollout: rolloutHandler(options.inventory),
+  } satisfies Record<keyof typeof ROUTE_TABLE, unknown>;
+  return [
+    ...Object.entries(handlers).map(([name, handle]): Route => {
+      const { path, failurePolicy } = ROUTE_TABLE[name as keyof typeof handlers]; // Object.entries forgets the keys
+      return { review: 'AdmissionReview', path, failurePolicy, handle };
+    }),
+    { review: 'ConversionReview', path: CONVERSION_PATH, handle: convertObjects },
+  ];
+}
