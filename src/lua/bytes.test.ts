@@ -30,6 +30,7 @@ test.each([
   ['an overlong character of three bytes', '\xe0\x80\x80'],
   ['a code point that is too large', '\xf4\x90\x80\x80'],
   ['a byte that UTF-8 does not have', '\xff'],
+  ['two surrogates written apart', '\xed\xa0\xbd\xed\xb8\x80'],
 ])('%s is no text', (_, bytes) => {
   expect(toText(`ok${bytes}`)).toBeUndefined();
   expect(display(bytes)).toMatch(/^(\\\d+|a)+$/);

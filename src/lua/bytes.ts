@@ -41,7 +41,8 @@ function decodeSlowly(bytes: string): string | undefined {
     text += String.fromCodePoint(code);
     i += length;
   }
-  return text;
+  // Two surrogates that stand for one character must not be written apart: no two byte strings are the same text.
+  return toBytes(text) === bytes ? text : undefined;
 }
 
 function sequenceLength(lead: number): number {

@@ -28,8 +28,8 @@ export class Output {
   /** New maps and lists, each with the input that it stands for; undefined for what the script made. */
   readonly made = new Map<Json, Json | undefined>();
   readonly #exactNumber: (double: number) => Json | null | undefined;
-  readonly #done = new Map<Table, Json>();
-  readonly #open = new Set<Table>();
+  /** What became of each table; undefined while it is being written. */
+  readonly #done = new Map<Table, Json | undefined>();
   readonly #path: (string | number)[] = [];
 
   /** `exactNumber` knows the numbers of the input that a double cannot hold, see Input. */
@@ -41,7 +41,7 @@ export class Output {
   json(value: Value, origin?: Json): Json {
     switch (typeof value) {
       case 'string':
-        return typeof origin === 'string' && origin === value ? origin : this.#text(value);
+        return this.#text(value);
       case 'number':
         return this.#number(value, origin);
       case 'boolean':
@@ -80,11 +80,10 @@ export class Output {
     if (table.untouched && table.origin !== undefined) return table.origin;
     const done = this.#done.get(table);
     if (done !== undefined) return done;
-    if (this.#open.has(table)) throw this.#fault('is a table inside itself', 'put a copy there');
+    if (this.#done.has(table)) throw this.#fault('is a table inside itself', 'put a copy there');
     if (this.#path.length > DEEPEST) throw this.#fault(`is more than ${DEEPEST} tables deep`, 'return a flatter table');
-    this.#open.add(table);
+    this.#done.set(table, undefined);
     const made = this.#isList(table) ? this.#list(table) : this.#map(table);
-    this.#open.delete(table);
     this.#done.set(table, made);
     if (made !== table.origin) this.made.set(made, table.origin);
     return made;

@@ -224,6 +224,11 @@ test('the input is never changed', () => {
   expect(JSON.stringify(obj)).toBe(before);
 });
 
+test('a string that a script builds is what its bytes say, even where the old text looks like those bytes', () => {
+  const { value } = run('obj.data.v = "\\195\\169" return obj.data', { data: { v: 'Ã©' } });
+  expect(value).toEqual({ v: 'é' });
+});
+
 test('a name of the object prototype is data like any other', () => {
   const data = JSON.parse('{"__proto__":{"x":1},"constructor":"c"}') as JsonMap;
   const { value } = run('obj.data.__proto__.x = 2 obj.data.toString = "t" return obj.data', { data });

@@ -1,4 +1,4 @@
-import type { Json, JsonList, JsonMap } from '../json/value.ts';
+import type { JsonList, JsonMap } from '../json/value.ts';
 import type { Meter } from './limits.ts';
 import type { Value } from './value.ts';
 
@@ -253,9 +253,4 @@ export class Table {
     if (keys.length > INDEXED) this.#reindex();
     this.#meter.entries += list.length + keys.length;
   }
-}
-
-/** What a table's origin says at a key, for telling whether a script changed it. */
-export function originAt(origin: JsonMap, key: string): Json | undefined {
-  return Object.hasOwn(origin, key) ? origin[key] : undefined;
 }
