@@ -1,82 +1,17 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { at, type Json, type JsonMap } from '../json/value.ts';
+import { at, type Json } from '../json/value.ts';
 import { readManifests } from '../manifest/read.ts';
 import { alphaRollouts, betaRollouts, brokenRollouts } from './arbitrary.testing.ts';
 import { convertRollout } from './conversion.ts';
 import { V1ALPHA1, V1BETA1 } from './names.ts';
 import { readRollout, type ValidationContext, validateRollout, violationsText } from './rollout.ts';
+import { ALPHA, BETA, blueGreen, CANARY, type Changes, changed, routing, STEPS, text } from './rollouts.testing.ts';
 import { validateSchema } from './validate.ts';
 
 const seedText = readFileSync(new URL('../../test/fixtures/seed-000/rollout.yaml', import.meta.url), 'utf8');
 const seed = readManifests(seedText, 'seed-000.yaml').documents[0]?.value ?? null;
-
-const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
-const routing = { service: 'web', ingress: { name: 'web' } };
-
-type Changes = { [path: string]: Json | undefined };
-
-/** Sets dotted paths of a copy; undefined takes a field away. Numbers are indexes. */
-function changed(object: JsonMap, changes: Changes): JsonMap {
-  const copy = structuredClone(object) as Record<string, Json>;
-  for (const [path, value] of Object.entries(changes)) {
-    const steps = path.split('.');
-    let here: Record<string, Json> = copy;
-    for (const step of steps.slice(0, -1)) {
-      here[step] ??= {};
-      here = here[step] as Record<string, Json>;
-    }
-    const last = steps.at(-1) ?? '';
-    if (value === undefined) delete here[last];
-    else here[last] = value;
-  }
-  return copy;
-}
-
-const BETA: JsonMap = {
-  apiVersion: V1BETA1,
-  kind: 'Rollout',
-  metadata: { name: 'web', namespace: 'shop' },
-  spec: {
-    workloadRef,
-    strategy: {
-      canary: {
-        enableExtraWorkloadForCanary: true,
-        steps: [
-          { traffic: '20%', replicas: '20%' },
-          { traffic: '60%', replicas: '60%' },
-          { replicas: 5, matches: [{ headers: [{ name: 'v', value: 'x' }] }] },
-        ],
-        trafficRoutings: [routing],
-      },
-    },
-  },
-};
-const ALPHA: JsonMap = {
-  apiVersion: V1ALPHA1,
-  kind: 'Rollout',
-  metadata: { name: 'web', namespace: 'shop', annotations: { 'rollouts.kruise.io/rolling-style': 'canary' } },
-  spec: {
-    objectRef: { workloadRef },
-    strategy: { canary: { steps: [{ weight: 20 }, { weight: 60, replicas: '60%' }], trafficRoutings: [routing] } },
-  },
-};
-const CANARY = 'spec.strategy.canary';
-const STEPS = `${CANARY}.steps`;
-const blueGreen = (strategy: JsonMap): Changes => ({
-  'spec.strategy': {
-    blueGreen: {
-      steps: [
-        { replicas: '100%', traffic: '0%' },
-        { replicas: '100%', traffic: '100%' },
-      ],
-      trafficRoutings: [routing],
-      ...strategy,
-    },
-  },
-});
-const text = (object: Json, context?: ValidationContext) => violationsText(validateRollout(object, context).violations);
 
 test("the seed's Rollout is valid as written there, with warnings about its older names", () => {
   expect(validateSchema(seed)).toEqual([]);
@@ -506,97 +441,6 @@ test.each([
     expect(text(object, { workloadReplicas })).toMatch(expected === '' ? /^$/ : expected);
   },
 );
-
-test.each<[string, Changes, boolean]>([
-  ['the same workload', {}, true],
-  ['the same workload by another version of its API', { 'spec.workloadRef.apiVersion': 'apps/v1beta2' }, true],
-  [
-    'another group',
-    { 'spec.workloadRef.apiVersion': 'apps.kruise.io/v1', 'spec.workloadRef.kind': 'StatefulSet' },
-    false,
-  ],
-  ['another workload', { 'spec.workloadRef.name': 'other' }, false],
-  ['another namespace', { 'metadata.namespace': 'other' }, false],
-  ['the same Rollout', { 'metadata.name': 'web' }, false],
-])('a workload has one Rollout: %s', (_title, changes, conflicts) => {
-  const other = changed(changed(BETA, { 'metadata.name': 'first' }), changes);
-  const found = [other, convertRollout(other, V1ALPHA1)].map((each) => text(BETA, { others: [each] }));
-  const expected = conflicts ? /^spec\.workloadRef: is released by Rollout shop\/first already/ : /^$/;
-  for (const each of found) expect(each).toMatch(expected);
-  expect(text(ALPHA, { others: [other] })).toMatch(conflicts ? /^spec\.objectRef\.workloadRef: is released/ : /^$/);
-});
-
-const added = { service: 'api', ingress: { name: 'api' } };
-
-test.each<[string, Changes, string]>([
-  ['the workload', { 'spec.workloadRef.name': 'x' }, 'spec.workloadRef'],
-  ['the trafficRoutings', { [`${CANARY}.trafficRoutings.1`]: added }, 'spec.strategy.canary.trafficRoutings'],
-  ['the number of steps', { [`${STEPS}.3`]: { replicas: 9 } }, 'spec.strategy.canary.steps'],
-  [
-    'an extra workload or none',
-    { [`${CANARY}.enableExtraWorkloadForCanary`]: false, [`${STEPS}.1.replicas`]: '50%' },
-    'spec.strategy.canary.enableExtraWorkloadForCanary',
-  ],
-  ['canary or blue-green', blueGreen({}), 'spec.strategy'],
-])('during a release %s cannot change', (_title, changes, path) => {
-  for (const phase of ['Progressing', 'Terminating']) {
-    const old = changed(BETA, { status: { phase } });
-    expect(text(changed(old, changes), { old })).toMatch(
-      new RegExp(`^${path.replaceAll('.', '\\.')}: cannot change while the Rollout is ${phase};[^\\n]*$`),
-    );
-  }
-  for (const phase of ['Healthy', 'Initial', 'Disabling']) {
-    const old = changed(BETA, { status: { phase } });
-    expect(text(changed(old, changes), { old })).toBe('');
-  }
-});
-
-test.each<[string, Changes, string | undefined]>([
-  ['the workload', { 'spec.objectRef.workloadRef.name': 'x' }, 'spec.objectRef.workloadRef'],
-  ['the number of steps', { [`${STEPS}.2`]: { weight: 70 } }, 'spec.strategy.canary.steps'],
-  ['the trafficRoutings', { [`${CANARY}.trafficRoutings.1`]: added }, 'spec.strategy.canary.trafficRoutings'],
-  [
-    'the style',
-    { 'metadata.annotations': { 'rollouts.kruise.io/rolling-style': 'partition' }, [`${STEPS}.1.replicas`]: '50%' },
-    'metadata.annotations[rollouts.kruise.io/rolling-style]',
-  ],
-  ['nothing: the style in other words', { 'metadata.annotations': {}, [`${STEPS}.0.weight`]: 21 }, undefined],
-  ['nothing: the grace period written out', { [`${CANARY}.trafficRoutings.0.gracePeriodSeconds`]: 3 }, undefined],
-  [
-    'nothing: what a step says',
-    {
-      [`${STEPS}.1.weight`]: 70,
-      [`${STEPS}.1.pause`]: { duration: 5 },
-      'spec.strategy.paused': true,
-      'spec.disabled': true,
-    },
-    undefined,
-  ],
-])('during a release in v1alpha1 the same is frozen: %s', (_title, changes, path) => {
-  const old = changed(ALPHA, { status: { phase: 'Progressing' } });
-  const found = validateRollout(changed(old, changes), { old }).violations.map(
-    (violation) => violationsText([violation]).split(': ')[0],
-  );
-  expect(found).toEqual(path === undefined ? [] : [path]);
-  expect(validateRollout(changed(old, changes), { old: convertRollout(old, V1BETA1) }).violations.length).toBe(
-    path === undefined ? 0 : 1,
-  );
-});
-
-test('a write that leaves spec as it is passes, whatever the stored Rollout looks like', () => {
-  const old = changed(BETA, { 'spec.workloadRef.kind': 'Job', [STEPS]: [] });
-  expect(text(old)).not.toBe('');
-  expect(validateRollout(changed(old, { 'metadata.finalizers': ['a'] }), { old, others: [BETA] })).toEqual({
-    violations: [],
-    warnings: [],
-  });
-});
-
-test('a Rollout that is being deleted is held to its frame only', () => {
-  const old = changed(BETA, { status: { phase: 'Terminating' }, 'metadata.deletionTimestamp': '2026-01-01T00:00:00Z' });
-  expect(text(changed(old, { [`${STEPS}.0.replicas`]: 'x' }), { old })).toBe('');
-  expect(text(changed(old, { 'spec.workloadRef.name': 'x' }), { old })).toMatch(/^spec\.workloadRef: cannot change/);
-});
 
 test('validation never throws, and a violation names a field below the root', () => {
   fc.assert(

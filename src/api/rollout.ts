@@ -63,6 +63,7 @@ export function readRollout(rollout: Json): { rollout: Rollout } | { violations:
 }
 
 function checkPlan(view: RolloutView, context: ValidationContext, findings: Findings): void {
+  checkName(view, findings);
   checkWorkload(view, findings);
   checkStrategy(view, findings);
   const partitionPercent = context.partitionPercentLimit ?? 50;
@@ -70,6 +71,12 @@ function checkPlan(view: RolloutView, context: ValidationContext, findings: Find
   checkRoutings(view, findings);
   checkAnnotations(view, findings);
   for (const other of context.others ?? []) checkConflict(view, viewRollout(other), findings);
+}
+
+function checkName({ object }: RolloutView, findings: Findings): void {
+  const metadata = member(object, 'metadata');
+  if (stringAt(metadata, 'name') !== undefined || stringAt(metadata, 'generateName') !== undefined) return;
+  findings.deny(['metadata', 'name'], 'is missing; write the name of the Rollout');
 }
 
 /** Workloads that can be released, by group and kind, as `--filter-workload-type` has them (compat §3.1). */
