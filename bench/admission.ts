@@ -1,0 +1,163 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseJson } from '../src/json/text.ts';
+import { at, type Json } from '../src/json/value.ts';
+import { writeCertificates } from '../src/tls/folder.ts';
+import { issueLocal, validFor } from '../src/tls/generate.ts';
+import type { LoadAnswer, LoadRequest, ServerReady } from './admission/messages.ts';
+import { PATH, reviewText, VERDICTS, type WriteName } from './admission/reviews.ts';
+import type { Goal, Measurement } from './measurement.ts';
+import { median } from './statistics.ts';
+import { shippedScript } from './virtual-service.ts';
+
+const ROUNDS = 5;
+const MILLISECONDS = 300;
+const WARM_UP_MILLISECONDS = 700;
+const REQUESTS = 20_000;
+
+/** Different objects that requests name in turn: a server meets many, and remembers them one by one. */
+const OBJECTS = 16;
+
+const GOALS = { remembered: 0.6, cold: 0.2 };
+
+type Scenario = { readonly write: WriteName; readonly routes: number; readonly connections: number };
+
+const TITLES: Record<WriteName, string> = {
+  step: "controller's step",
+  touch: 'metadata only',
+  apply: "owner's re-apply",
+};
+
+const SCENARIOS: readonly Scenario[] = [
+  ...[1, 10, 100].flatMap((routes) => [1, 8].map((connections) => ({ write: 'step' as const, routes, connections }))),
+  { write: 'touch', routes: 10, connections: 8 },
+  { write: 'apply', routes: 10, connections: 8 },
+];
+
+type Sides<T> = { readonly remembered: T; readonly cold: T; readonly bare: T };
+const SIDES = ['remembered', 'cold', 'bare'] as const;
+
+/** Part (b): the webhook over HTTPS against a bare Node server that parses the same bytes and allows everything. */
+export async function measureAdmission(progress: (line: string) => void): Promise<Measurement[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  const children: ChildProcess[] = [];
+  const start = (file: string, ...args: string[]) => {
+    const child = fork(fileURLToPath(new URL(`./admission/${file}`, import.meta.url)), args);
+    children.push(child);
+    return child;
+  };
+  try {
+    writeCertificates(folder, await issueLocal(['127.0.0.1'], validFor(1, new Date(Date.now() - 60_000))));
+    const ports: Sides<number> = {
+      remembered: await portOf(start('sluice-server.ts', folder, join(folder, 'remembered.log'))),
+      cold: await portOf(start('sluice-server.ts', folder, join(folder, 'cold.log'), '0')),
+      bare: await portOf(start('bare-server.ts', folder)),
+    };
+    const load = loadGenerator(start('load.ts'));
+    const measurements: Measurement[] = [];
+    for (const scenario of SCENARIOS) {
+      progress(`(b) ${titleOf(scenario)}`);
+      measurements.push(...(await measureScenario(load, ports, scenario)));
+    }
+    return measurements;
+  } finally {
+    for (const child of children) child.kill();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function portOf(server: ChildProcess): Promise<number> {
+  const [{ port }] = (await once(server, 'message')) as [ServerReady];
+  return port;
+}
+
+async function measureScenario(load: Load, ports: Sides<number>, scenario: Scenario): Promise<Measurement[]> {
+  const { write, routes, connections } = scenario;
+  const script = shippedScript();
+  const bodies = Array.from({ length: OBJECTS }, (_, i) => reviewText(write, routes, `checkout-${i}`, script));
+  for (const side of ['remembered', 'cold'] as const) await checkAnswer(ports[side], bodies[0] ?? '', write);
+
+  const request = { path: PATH, bodies, connections, requests: REQUESTS };
+  const ask = (side: keyof Sides<number>, milliseconds: number) =>
+    load({ ...request, port: ports[side], milliseconds });
+  const answers: Record<keyof Sides<number>, LoadAnswer[]> = { remembered: [], cold: [], bare: [] };
+  for (const side of SIDES) await ask(side, WARM_UP_MILLISECONDS);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const side of round % 2 === 0 ? SIDES : SIDES.toReversed()) answers[side].push(await ask(side, MILLISECONDS));
+  }
+  return (['remembered', 'cold'] as const).map((side) => {
+    const goal: Goal | undefined =
+      write === 'step' && routes === 10 ? { bound: 'at least', ratio: GOALS[side] } : undefined;
+    return measurementOf(`(b) ${titleOf(scenario)}, ${side}`, answers[side], answers.bare, goal);
+  });
+}
+
+type Load = (request: LoadRequest) => Promise<LoadAnswer>;
+
+function loadGenerator(child: ChildProcess): Load {
+  const ended = new Promise<never>((_, reject) => {
+    child.once('exit', (code) => reject(new Error(`the load generator ended with code ${code}`)));
+  });
+  // It ends when the measuring is over, and nobody waits any more.
+  ended.catch(() => undefined);
+  return async (request) => {
+    child.send(request);
+    const [answer] = (await Promise.race([once(child, 'message'), ended])) as [LoadAnswer];
+    return answer;
+  };
+}
+
+function measurementOf(
+  name: string,
+  ours: readonly LoadAnswer[],
+  other: readonly LoadAnswer[],
+  goal: Goal | undefined,
+): Measurement {
+  const of = (answers: readonly LoadAnswer[], key: 'perSecond' | 'p50' | 'p99') =>
+    median(answers.map((answer) => answer[key]));
+  return {
+    name,
+    ours: of(ours, 'perSecond'),
+    other: of(other, 'perSecond'),
+    unit: 'req/s',
+    ...(goal === undefined ? {} : { goal }),
+    details: (['p50', 'p99'] as const).map((key) => ({
+      name: `${name}, ${key}`,
+      ours: of(ours, key),
+      other: of(other, key),
+      unit: 'ms',
+    })),
+  };
+}
+
+function titleOf({ write, routes, connections }: Scenario): string {
+  const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `${TITLES[write]}, ${plural(routes, 'route')}, ${plural(connections, 'connection')}`;
+}
+
+/** Holds that our server really does what is measured. @throws with its answer when it does not. */
+async function checkAnswer(port: number, body: string, write: WriteName): Promise<void> {
+  const response = at(await posted(port, body), ['response']);
+  const isPatched = at(response, ['patch']) !== undefined;
+  if (at(response, ['allowed']) === true && isPatched === (VERDICTS[write] === 'patched')) return;
+  throw new Error(`the webhook should have ${VERDICTS[write]} the write, but answered ${JSON.stringify(response)}`);
+}
+
+function posted(port: number, body: string): Promise<Json> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const options = { port, host: '127.0.0.1', path: PATH, method: 'POST', headers, rejectUnauthorized: false };
+    const request = httpsRequest(options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve(parseJson(Buffer.concat(chunks).toString())));
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
