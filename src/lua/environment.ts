@@ -1,10 +1,10 @@
-import { BASE } from './base.ts';
+import { BASE } from './base-library.ts';
+import { builtin, libraryTable } from './function-library.ts';
 import { JSON_LIBRARY } from './json-library.ts';
-import { builtin, libraryTable } from './libraries.ts';
 import type { Machine } from './machine.ts';
-import { MATH } from './math.ts';
-import { STRINGS } from './strings.ts';
-import { TABLES, UNPACK } from './tables.ts';
+import { MATH } from './math-library.ts';
+import { STRINGS } from './string-library.ts';
+import { TABLES, UNPACK } from './table-library.ts';
 import type { Value } from './value.ts';
 
 const UNPACK_FUNCTION = builtin('unpack', UNPACK);

@@ -1,5 +1,5 @@
 import type { Arguments } from './arguments.ts';
-import { toDisplayString } from './base.ts';
+import { toDisplayString } from './base-library.ts';
 import { numberText, shortest } from './number.ts';
 import type { Value } from './value.ts';
 

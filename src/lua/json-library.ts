@@ -1,7 +1,7 @@
 import { canonicalJson, parseJson } from '../json/text.ts';
 import { isList, isMap, type Json } from '../json/value.ts';
 import { toBytes, toText } from './bytes.ts';
-import { type Library, type LibraryFunction, library } from './libraries.ts';
+import { type FunctionLibrary, type LibraryFunction, library } from './function-library.ts';
 import { LimitReached } from './limits.ts';
 import type { Machine } from './machine.ts';
 import { Output, ResultFault } from './output.ts';
@@ -64,7 +64,7 @@ function filled(machine: Machine, shape: 'list' | 'map', items: Value[], keys: V
 }
 
 /** `json`: `encode` and `decode` as scripts of Kruise Rollouts know them; `list()` makes a table that is `[]` while empty. */
-export const JSON_LIBRARY: Library = library({
+export const JSON_LIBRARY: FunctionLibrary = library({
   decode,
   encode,
   list: ({ machine }) => [new Table(machine.meter, undefined, undefined, 'list')],

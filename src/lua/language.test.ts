@@ -89,7 +89,7 @@ test.each([
   ['tonumber("8", 8)', 'nil'],
   ['json.encode({b = {1, 2}, a = "x"})', '{"a":"x","b":[1,2]}'],
   ['json.decode([[{"a":[1,{"b":2}]}]]).a[2].b', '2'],
-  ['json.decode("{")', "cannot decode: Expected property name or '}' in JSON at position 1 (line 1 column 2)"],
+  ['(select(2, json.decode("{"))):match("^cannot decode: ") ~= nil', 'true'],
   ['json.encode(print)', 'cannot encode: the result is a function: return strings, numbers, booleans and tables only'],
   ['json.encode(json.list())', '[]'],
   ['json.encode(json.decode("[{},[]]"))', '[{},[]]'],

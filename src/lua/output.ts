@@ -9,6 +9,9 @@ export class ResultFault extends Error {
   override readonly name = 'ResultFault';
 }
 
+/** So much of a string is shown in an error. */
+const SHOWN_BYTES = 60;
+
 /** So deep may a result be nested: the API server itself refuses objects much shallower than that. */
 const DEEPEST = 500;
 
@@ -57,7 +60,8 @@ export class Output {
   #text(bytes: string): string {
     const text = toText(bytes);
     if (text !== undefined) return text;
-    throw this.#fault(`is a string with bytes that are no UTF-8: ${display(bytes)}`, 'cut strings between characters');
+    const start = display(bytes.slice(0, SHOWN_BYTES));
+    throw this.#fault(`is a string with bytes that are no UTF-8: ${start}`, 'cut strings between characters');
   }
 
   #number(value: number, origin?: Json): Json {

@@ -54,6 +54,9 @@ export class Builtin {
   }
 }
 
+/** So much of what a script says is shown: an answer of admission is read by people. */
+const LONGEST_MESSAGE = 2_000;
+
 /** An error inside a script, with the value that `error` was given: what `pcall` catches. */
 export class LuaError extends Error {
   override readonly name = 'LuaError';
@@ -62,7 +65,7 @@ export class LuaError extends Error {
   readonly line: number | undefined;
 
   constructor(value: Value, line: number | undefined) {
-    super(typeof value === 'string' ? display(value) : `(a ${typeName(value)} value)`);
+    super(typeof value === 'string' ? display(value.slice(0, LONGEST_MESSAGE)) : `(a ${typeName(value)} value)`);
     this.value = value;
     this.line = line;
   }

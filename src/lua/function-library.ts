@@ -7,13 +7,13 @@ import { Builtin, type Value } from './value.ts';
 export type LibraryFunction = (args: Arguments) => Value[];
 
 /** A library as it is before any run: names and values that no run can change. */
-export type Library = { readonly keys: readonly string[]; readonly values: readonly Value[] };
+export type FunctionLibrary = { readonly keys: readonly string[]; readonly values: readonly Value[] };
 
 /** Makes a library; `title` prefixes the functions' names in error messages. */
 export function library(
   functions: Readonly<Record<string, LibraryFunction>>,
   constants: Readonly<Record<string, Value>> = {},
-): Library {
+): FunctionLibrary {
   const entries = Object.entries(functions).map(([name, run]): [string, Value] => [name, builtin(name, run)]);
   const all = [...entries, ...Object.entries(constants)];
   return { keys: all.map(([name]) => name), values: all.map(([, value]) => value) };
@@ -24,6 +24,6 @@ export function builtin(name: string, run: LibraryFunction): Builtin {
 }
 
 /** The library as a table of one run. It is filled when the script first looks at it. */
-export function libraryTable(machine: Machine, { keys, values }: Library): Table {
+export function libraryTable(machine: Machine, { keys, values }: FunctionLibrary): Table {
   return new Table(machine.meter, undefined, (table) => table.load([], [...keys], [...values]));
 }

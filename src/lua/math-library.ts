@@ -1,4 +1,4 @@
-import { type Library, library } from './libraries.ts';
+import { type FunctionLibrary, library } from './function-library.ts';
 
 /** Fraction and exponent: value = fraction × 2^exponent, 0.5 ≤ |fraction| < 1. */
 function frexp(value: number): [number, number] {
@@ -17,7 +17,7 @@ function frexp(value: number): [number, number] {
 }
 
 /** `math` without `random`, `randomseed`: a rewrite gives the same answer each time. */
-export const MATH: Library = library(
+export const MATH: FunctionLibrary = library(
   {
     abs: (args) => [Math.abs(args.number(1))],
     acos: (args) => [Math.acos(args.number(1))],

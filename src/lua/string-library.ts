@@ -1,6 +1,6 @@
 import type { Arguments } from './arguments.ts';
 import { format } from './format.ts';
-import { builtin, type Library, type LibraryFunction, library } from './libraries.ts';
+import { builtin, type FunctionLibrary, type LibraryFunction, library } from './function-library.ts';
 import { truthy } from './machine.ts';
 import { Matcher } from './pattern.ts';
 import { Table } from './table.ts';
@@ -171,7 +171,7 @@ const gsub: LibraryFunction = (args) => {
 };
 
 /** `string`, with `gfind` of Lua 5.0/5.1 and without `dump`. */
-export const STRINGS: Library = library({
+export const STRINGS: FunctionLibrary = library({
   byte,
   char,
   find: (args) => search(args, 'place'),

@@ -1,5 +1,5 @@
 import type { Arguments } from './arguments.ts';
-import { type Library, type LibraryFunction, library } from './libraries.ts';
+import { type FunctionLibrary, type LibraryFunction, library } from './function-library.ts';
 import { type Machine, truthy } from './machine.ts';
 import type { Table } from './table.ts';
 import { asString, typeName, type Value } from './value.ts';
@@ -161,7 +161,7 @@ const move: LibraryFunction = (args) => {
 };
 
 /** `table`, with the names that Lua 5.1 has and 5.3 lacks. */
-export const TABLES: Library = library({
+export const TABLES: FunctionLibrary = library({
   concat,
   foreach,
   foreachi,

@@ -1,8 +1,8 @@
 import type { Arguments } from './arguments.ts';
 import { display } from './bytes.ts';
 import { compile, SyntaxFault } from './compile.ts';
+import { type FunctionLibrary, type LibraryFunction, library } from './function-library.ts';
 import { NEXT_ITEM, NEXT_MEMBER } from './iterate.ts';
-import { type Library, type LibraryFunction, library } from './libraries.ts';
 import { type Machine, truthy } from './machine.ts';
 import { parseInBase, parseNumber } from './number.ts';
 import { Table } from './table.ts';
@@ -161,7 +161,7 @@ const setfenv: LibraryFunction = (args) => {
 };
 
 /** The base functions, without `dofile`, `loadfile` and `collectgarbage`; those that Lua 5.1 has and 5.3 lacks included. */
-export const BASE: Library = library(
+export const BASE: FunctionLibrary = library(
   {
     assert,
     error: raise,
@@ -175,6 +175,7 @@ export const BASE: Library = library(
     print: ({ values, machine }) => {
       const line = values.map((value) => display(toDisplayString(machine, value))).join('\t');
       machine.meter.string(line.length);
+      machine.meter.entries++;
       machine.log.push(line);
       return [];
     },
