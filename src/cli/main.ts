@@ -1,0 +1,30 @@
+import { CommanderError } from 'commander';
+import { buildProgram } from './program.ts';
+import { openTerminal, type Surroundings } from './terminal.ts';
+import { EXIT, UsageError } from './usage-error.ts';
+
+/**
+ * Runs one command.
+ *
+ * @param argv what follows the program's name
+ * @returns the exit code: 0 fine, 1 something wrong with what was looked at, 2 wrong flags or unreadable input
+ * @throws only for a fault of ours
+ */
+export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const terminal = openTerminal(surroundings);
+  let code: number = EXIT.fine;
+  const program = buildProgram({ surroundings, terminal, done: (given) => (code = given) });
+  if (argv.length === 0) {
+    program.outputHelp();
+    return code;
+  }
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage;
+    if (!(error instanceof UsageError)) throw error;
+    terminal.err.line(`${terminal.err.paint('red', 'error:')} ${error.message}`);
+    return EXIT.usage;
+  }
+  return code;
+}

@@ -1,0 +1,200 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { stringAt } from '../json/value.ts';
+import type { Surroundings, Terminal } from './terminal.ts';
+
+/** What the commands are built around; `done` is told the exit code of the one that ran. */
+type Context = {
+  readonly surroundings: Surroundings;
+  readonly terminal: Terminal;
+  readonly done: (code: number) => void;
+};
+
+/**
+ * The commands, their flags and their help. Each is carried out by a module of its own, which is loaded when it is
+ * called: `lint` waits neither for express nor for the script engine.
+ */
+export function buildProgram(context: Context): Command {
+  const { surroundings, terminal } = context;
+  const program = new Command(surroundings.programName)
+    .description('Progressive delivery for Kubernetes, done at admission: check releases, look at them, serve them.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .exitOverride()
+    .showHelpAfterError(`Run it with --help for its flags and examples.`)
+    .configureOutput({
+      writeOut: (text) => terminal.out.write(text),
+      writeErr: (text) => terminal.err.write(text),
+      getOutHasColors: () => terminal.out.colors,
+      getErrHasColors: () => terminal.err.colors,
+      outputError: (text, write) => write(terminal.err.paint('red', text)),
+    })
+    .configureHelp({ styleTitle: (text) => terminal.out.paint('bold', text) });
+  for (const command of [previewCommand, lintCommand, luaCommand, serveCommand, certsCommand]) {
+    program.addCommand(command(context, program));
+  }
+  return withExamples(program, context, [
+    'preview -f rollout.yaml -f gateway/',
+    'lint -f manifests/',
+    'lua test lua-scripts',
+    'certs',
+    'serve',
+  ]);
+}
+
+function previewCommand(context: Context, program: Command): Command {
+  const command = newCommand('preview', program)
+    .summary('show what each step of a release makes of the gateway objects')
+    .description(
+      'Show what a release makes of the gateway objects, step by step, and what is restored at its end. Rollouts, the objects that they name and the ConfigMap with scripts may come in any mix of files.',
+    )
+    .addOption(filenames())
+    .option('--step <n>', 'only this step, counted from 1', positiveNumber)
+    .addOption(
+      new Option('-o, --output <format>', 'changes, or whole objects')
+        .choices(['diff', 'yaml', 'json'])
+        .default('diff'),
+    )
+    .action(async (options) => {
+      const { preview } = await import('./preview.ts');
+      context.done(await preview(options, context.terminal, context.surroundings));
+    });
+  return withExamples(command, context, [
+    'preview -f rollout.yaml -f virtualservice.yaml',
+    'preview -f manifests/ --step 1 -o yaml',
+    'preview -f - -o json < all.yaml',
+  ]);
+}
+
+function lintCommand(context: Context, program: Command): Command {
+  const command = newCommand('lint', program)
+    .summary('find mistakes in manifests, without a cluster')
+    .description(
+      'Find mistakes in manifests, without a cluster: in YAML, in the fields of Rollouts and TrafficRoutings, in what a Rollout means, in scripts that are missing. Each is a line file:line:column: field: message. The exit code is 1 when there are errors; warnings alone are fine.',
+    )
+    .addOption(filenames())
+    .addOption(new Option('-o, --output <format>', 'lines, or a list').choices(['text', 'json']).default('text'))
+    .action(async (options) => {
+      const { lint } = await import('./lint.ts');
+      context.done(await lint(options, context.terminal, context.surroundings));
+    });
+  return withExamples(command, context, ['lint -f rollout.yaml', 'lint -f manifests/ -o json', 'lint -f - < all.yaml']);
+}
+
+function luaCommand(context: Context, program: Command): Command {
+  const lua = newCommand('lua', program)
+    .summary('test and run traffic scripts')
+    .description('Test and run traffic scripts, in the engine and with the limits that admission has.')
+    .action(() => lua.help({ error: true }));
+  lua.addCommand(luaTestCommand(context, program));
+  lua.addCommand(luaRunCommand(context, program));
+  return withExamples(lua, context, ['lua test', 'lua run --help']);
+}
+
+function luaTestCommand(context: Context, program: Command): Command {
+  const command = newCommand('test', program)
+    .summary('run the cases of scripts')
+    .description(
+      'Run the cases of scripts: <group>/<Kind>/trafficRouting.lua with cases in testdata beside it, ingress/<class>.lua with cases in testdata/<class>. The exit code is 1 on a failure, a script without cases, and on no case at all.',
+    )
+    .argument('[folder...]', 'folders with scripts (default: lua-scripts)')
+    .action(async (folders: string[]) => {
+      const { luaTest } = await import('./lua-test.ts');
+      context.done(luaTest(folders, context.terminal));
+    });
+  return withExamples(command, context, ['lua test', 'lua test my-scripts/networking.istio.io/VirtualService']);
+}
+
+function luaRunCommand(context: Context, program: Command): Command {
+  const command = newCommand('run', program)
+    .summary('run one script once')
+    .description(
+      'Run one script once, as a step of a release does, and print the object that it makes. What the script prints goes to standard error.',
+    )
+    .requiredOption('--script <file>', 'the Lua script')
+    .requiredOption('--object <file>', 'the object, for an Ingress class the stable Ingress')
+    .requiredOption('--rollout <file>', 'a Rollout that names the object')
+    .requiredOption('--step <n>', 'the step, counted from 1', positiveNumber)
+    .action(async (options) => {
+      const { luaRun } = await import('./lua-run.ts');
+      context.done(luaRun(options, context.terminal));
+    });
+  return withExamples(command, context, [
+    'lua run --script trafficRouting.lua --object virtualservice.yaml --rollout rollout.yaml --step 1',
+  ]);
+}
+
+function serveCommand(context: Context, program: Command): Command {
+  const command = newCommand('serve', program)
+    .summary('serve the webhook over HTTPS')
+    .description(
+      'Serve the webhook: over HTTPS the paths of admission and conversion, on a plain port /metrics, /healthz and /readyz. SIGTERM and Ctrl-C finish what runs, then end it; a second one ends it at once. A flag wins over its environment variable.',
+    )
+    .option('--host <address>', 'where HTTPS listens [SLUICE_HOST] (default: 0.0.0.0)')
+    .option('--port <n>', 'HTTPS port, 0 for any [SLUICE_PORT] (default: 9443)')
+    .option('--metrics-host <address>', 'where the plain port listens [SLUICE_METRICS_HOST] (default: 0.0.0.0)')
+    .option('--metrics-port <n>', 'plain port, 0 for any [SLUICE_METRICS_PORT] (default: 8080)')
+    .option(
+      '--certs <folder>',
+      'folder of tls.crt and tls.key, followed as they change [SLUICE_CERTS] (default: certs)',
+    )
+    .option(
+      '--log-level <level>',
+      'trace, debug, info, warn, error, fatal or silent [SLUICE_LOG_LEVEL] (default: info)',
+    )
+    .option(
+      '--controller-user <name>',
+      'who may change directives [SLUICE_CONTROLLER_USER] (default: system:serviceaccount:sluice-system:sluice-controller)',
+    )
+    .option('--drain <seconds>', 'how long to serve on after SIGTERM [SLUICE_DRAIN_SECONDS] (default: 0)')
+    .option('--load <path...>', 'files or folders with Rollouts and script ConfigMaps to know without a cluster')
+    .action(async (options) => {
+      const { serve } = await import('./serve.ts');
+      context.done(await serve(options, context.surroundings));
+    });
+  return withExamples(command, context, [
+    'serve',
+    'serve --certs /etc/sluice/certs --log-level warn',
+    'serve --port 0 --metrics-port 0 --load rollout.yaml --load scripts.yaml',
+  ]);
+}
+
+function certsCommand(context: Context, program: Command): Command {
+  const command = newCommand('certs', program)
+    .summary('make certificates for this machine')
+    .description('Make a certificate authority and a serving certificate that it signs, for `serve` on this machine.')
+    .option('--dir <folder>', 'where the files go', 'certs')
+    .option('--host <name...>', 'DNS names and addresses to serve under', ['localhost', '127.0.0.1', '::1'])
+    .option('--days <n>', 'how long they are valid', positiveNumber, 365)
+    .option('--force', 'write over files that are there', false)
+    .action(async (options) => {
+      const { certs } = await import('./certs.ts');
+      context.done(await certs(options, context.terminal));
+    });
+  return withExamples(command, context, ['certs', 'certs --dir /tmp/certs --host webhook.test --days 7']);
+}
+
+function newCommand(name: string, program: Command): Command {
+  return new Command(name).copyInheritedSettings(program);
+}
+
+function filenames(): Option {
+  return new Option('-f, --filename <path...>', 'files, folders, or - for standard input').makeOptionMandatory();
+}
+
+function positiveNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Write a whole number from 1.');
+}
+
+/** Examples stand at the end of every help; each begins with what the user typed to get here. */
+function withExamples(command: Command, { surroundings, terminal }: Context, examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  $ ${surroundings.programName} ${example}`);
+  return command.addHelpText('after', `\n${terminal.out.paint('bold', 'Examples:')}\n${lines.join('\n')}`);
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return stringAt(JSON.parse(text), 'version') ?? 'unknown';
+}
