@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isMap, type JsonMap } from '../../json/value.ts';
-import { loadLibrary } from '../../lua/library.ts';
+import { type Library, loadLibrary } from '../../lua/library.ts';
 import { readManifests } from '../../manifest/read.ts';
 import { openLog } from '../../server/log.ts';
 import { checkSettings } from '../../server/settings.ts';
@@ -17,9 +17,14 @@ const EXAMPLE = new URL('../../../test/fixtures/seed-000/', import.meta.url);
  * Takes the example of the documentation through a whole release: starts the real webhook on a free port with
  * certificates of its own, and sends it the reviews that an API server would send.
  *
+ * @param library the scripts of the webhook: the shipped ones, or others to see the checks fail.
  * @returns how many checks failed, and how many reviews were sent.
  */
-export async function runDemo(screen: Screen, now: Date): Promise<{ failed: number; checks: number; reviews: number }> {
+export async function runDemo(
+  screen: Screen,
+  now: Date,
+  library: Library = loadLibrary(),
+): Promise<{ failed: number; checks: number; reviews: number }> {
   const { authority, serving } = await issueLocal(['localhost', '127.0.0.1'], validFor(1, now));
   const pair = { certificate: serving.certificate, key: serving.key, notAfter: validFor(1, now).notAfter };
   const certificates: CertificateSource = {
@@ -27,7 +32,6 @@ export async function runDemo(screen: Screen, now: Date): Promise<{ failed: numb
     onChange: () => () => undefined,
     close: () => undefined,
   };
-  const library = loadLibrary();
   const webhook = await openWebhook({
     settings: checkSettings({ host: '127.0.0.1', port: 0, plainHost: '127.0.0.1', plainPort: 0 }),
     certificates,
