@@ -63,7 +63,7 @@ const WORKER = new URL('./worker.ts', import.meta.url);
  */
 export function createIsolate({
   workers = 4,
-  milliseconds = 1_000,
+  milliseconds = 900,
   memoryMb = 128,
   queue = 256,
 }: IsolateOptions = {}): Isolate {

@@ -20,7 +20,7 @@ export type Limits = {
  */
 export const DEFAULT_LIMITS: Limits = {
   steps: 10_000_000,
-  milliseconds: 800,
+  milliseconds: 700,
   stringBytes: 64 * 1024 * 1024,
   entries: 500_000,
   depth: 250,

@@ -59,7 +59,7 @@ export function runScript(script: Script, obj: JsonMap, limits?: Partial<Limits>
     if (!(value instanceof Table)) throw new ResultFault(`the script must return a table, not ${described(value)}`);
     const output = new Output(input.exactNumber);
     const json = output.json(value);
-    return { value: json, log: machine.log, ...provenance(input, output) };
+    return { value: json, log: machine.log, ...provenance(output.made, input.read) };
   } catch (error) {
     throw scriptError(script, machine, error);
   }
@@ -69,15 +69,19 @@ function described(value: Value): string {
   return value === undefined ? 'nothing: write `return obj.data` at its end' : `a ${typeName(value)}`;
 }
 
-function provenance(input: Input, output: Output): Pick<Run, 'sourceOf' | 'wasRead'> {
+/** Holds on to JSON only: a run that is kept must not keep the tables of its script alive. */
+function provenance(
+  made: ReadonlyMap<Json, Json | undefined>,
+  reads: readonly (JsonList | JsonMap)[],
+): Pick<Run, 'sourceOf' | 'wasRead'> {
   let read: Set<JsonList | JsonMap> | undefined;
   return {
     sourceOf: (json) => {
       if (!isMap(json) && !isList(json)) return undefined;
-      return output.made.has(json) ? output.made.get(json) : json;
+      return made.has(json) ? made.get(json) : json;
     },
     wasRead: (json) => {
-      read ??= new Set(input.read);
+      read ??= new Set(reads);
       return (isMap(json) || isList(json)) && read.has(json);
     },
   };
@@ -141,8 +145,9 @@ function scriptError(script: Script, machine: Machine, error: unknown): unknown 
   if (error instanceof ResultFault) return new ScriptError(name, undefined, 'result', `${name}: ${error.message}`);
   const line = machine.line();
   if (error instanceof SyntaxFault) return syntaxError(name, line, error);
-  if (error instanceof LimitReached)
+  if (error instanceof LimitReached) {
     return new ScriptError(name, line, 'limit', `${place(name, line)} ${error.message}`);
+  }
   if (error instanceof RangeError && error.message.includes('call stack')) {
     return new ScriptError(name, line, 'limit', `${place(name, line)} stopped: its calls are nested too deeply`);
   }
