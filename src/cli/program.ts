@@ -31,7 +31,7 @@ export function buildProgram(context: Context): Command {
       outputError: (text, write) => write(terminal.err.paint('red', text)),
     })
     .configureHelp({ styleTitle: (text) => terminal.out.paint('bold', text) });
-  for (const command of [previewCommand, lintCommand, luaCommand, serveCommand, certsCommand]) {
+  for (const command of [previewCommand, lintCommand, luaCommand, serveCommand, certsCommand, demoCommand]) {
     program.addCommand(command(context, program));
   }
   return withExamples(program, context, [
@@ -173,6 +173,19 @@ function certsCommand(context: Context, program: Command): Command {
       context.done(await certs(options, context.terminal));
     });
   return withExamples(command, context, ['certs', 'certs --dir /tmp/certs --host webhook.test --days 7']);
+}
+
+function demoCommand(context: Context, program: Command): Command {
+  const command = newCommand('demo', program)
+    .summary('play a whole release against the webhook on this machine')
+    .description(
+      'Play a whole release against the webhook on this machine: it is started on a free port, and gets the reviews that an API server would send. The exit code is 1 when a check fails.',
+    )
+    .action(async () => {
+      const { demo } = await import('./demo/command.ts');
+      context.done(await demo(context.terminal, new Date()));
+    });
+  return withExamples(command, context, ['demo', 'demo | less -R']);
 }
 
 function newCommand(name: string, program: Command): Command {
