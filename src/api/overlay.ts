@@ -22,31 +22,32 @@ export type Units = readonly (readonly string[])[];
  * `applyOverlay(seen, overlayOf(seen, wanted)) = wanted`.
  */
 export function overlayOf(seen: Json | undefined, wanted: Json | undefined, units: Units): Overlay | undefined {
-  if (seen === wanted || equal(seen, wanted)) return undefined;
+  if (seen === wanted) return undefined;
   if (isMap(seen) && isMap(wanted)) return overMap(seen, wanted, units);
   if (isList(seen) && isList(wanted) && seen.length === wanted.length) return overList(seen, wanted, units);
+  if (equal(seen, wanted)) return undefined;
   return { ...(wanted === undefined ? {} : { set: wanted }), ...(seen === undefined ? {} : { over: seen }) };
 }
 
-function overMap(seen: JsonMap, wanted: JsonMap, units: Units): Overlay {
+function overMap(seen: JsonMap, wanted: JsonMap, units: Units): Overlay | undefined {
   const joined = units
-    .map((keys) => ({ keys, set: pick(wanted, keys), over: pick(seen, keys) }))
-    .filter(({ set, over }) => !equal(set, over));
-  const apart = new Set(joined.flatMap(({ keys }) => keys));
-  const keys = [...new Set([...Object.keys(seen), ...Object.keys(wanted)])].filter((key) => !apart.has(key));
-  const changes = keys.flatMap((key) => {
-    const overlay = overlayOf(member(seen, key), member(wanted, key), units);
-    return overlay === undefined ? [] : [[key, overlay] as const];
-  });
+    .filter((keys) => keys.some((key) => !same(member(seen, key), member(wanted, key))))
+    .map((keys) => ({ keys, set: pick(wanted, keys), over: pick(seen, keys) }));
+  const apart = joined.flatMap(({ keys }) => keys);
+  const added = Object.keys(wanted).filter((key) => !Object.hasOwn(seen, key));
+  const changes: [string, Overlay][] = [];
+  for (const key of [...Object.keys(seen), ...added]) {
+    const overlay = apart.includes(key) ? undefined : overlayOf(member(seen, key), member(wanted, key), units);
+    if (overlay !== undefined) changes.push([key, overlay]);
+  }
+  if (changes.length === 0 && joined.length === 0) return undefined;
   return { in: Object.fromEntries(changes), ...(joined.length === 0 ? {} : { units: joined }) };
 }
 
-function overList(seen: JsonList, wanted: JsonList, units: Units): Overlay {
-  const each = seen.map((item, i) => {
-    const lay = overlayOf(item, wanted[i], units);
-    return lay === undefined ? { seen: looks(item) } : { seen: looks(item), lay };
-  });
-  return { each };
+function overList(seen: JsonList, wanted: JsonList, units: Units): Overlay | undefined {
+  const lays = seen.map((item, i) => overlayOf(item, wanted[i], units));
+  if (lays.every((lay) => lay === undefined)) return undefined;
+  return { each: seen.map((item, i) => ({ seen: looks(item), ...(lays[i] === undefined ? {} : { lay: lays[i] }) })) };
 }
 
 /**
