@@ -197,6 +197,16 @@ test.each([
   expect(isolated).toHaveLength(elsewhere);
 });
 
+test("what needs no script never waits for one: a finalizer on an object that a user's script has rewritten", async () => {
+  const object = virtualService({ [KEY]: encodeDirective(directiveWith(ofUser, 30)) });
+  const live = patched(object, (await judge(request({ object }))).answer);
+  const next = { ...live, metadata: { ...(live['metadata'] as JsonMap), finalizers: ['a/b'] } };
+  const asked = request({ object: next, oldObject: live, user: { name: 'jane', groups: [] }, bytes: 1024 * 1024 });
+  const { answer, isolated } = await judge(asked);
+  expect(answer.verdict).toBe('allowed');
+  expect(isolated).toEqual([]);
+});
+
 test('a script that cannot be had for the moment is a reason to try again, never to let the write through', async () => {
   const object = virtualService({ [KEY]: encodeDirective(directiveWith(ofUser, 30)) });
   const inventory = {

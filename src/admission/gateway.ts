@@ -40,7 +40,24 @@ const MEMO_CHARACTERS = 32 * 1024 * 1024;
 export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
   const { inventory, controllerUser, decideIsolated, inlineBytes = INLINE_BYTES } = options;
   const shipped = scriptsByHash(options.library);
-  const rewriter = createRewriter((hash) => shipped.get(hash), options.memoCharacters ?? MEMO_CHARACTERS);
+  let mayRun = true;
+  const rewriter = createRewriter((hash) => {
+    if (!mayRun) throw new NeedsScript();
+    return shipped.get(hash);
+  }, options.memoCharacters ?? MEMO_CHARACTERS);
+
+  /** Most writes on an object in a release change nothing that a script must be asked about: they never wait. */
+  function judgeWithoutScripts(write: Write): Judged | undefined {
+    mayRun = false;
+    try {
+      return judge(write, rewriter);
+    } catch (error) {
+      if (error instanceof NeedsScript) return undefined;
+      throw error;
+    } finally {
+      mayRun = true;
+    }
+  }
 
   async function judgeElsewhere(request: AdmissionRequest, write: Write, hashes: readonly string[]): Promise<Answer> {
     try {
@@ -64,9 +81,13 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
     const hashes = scriptHashesOf(write);
     const small = request.bytes <= (write.live === undefined ? inlineBytes : 2 * inlineBytes);
     if (small && hashes.every((hash) => shipped.has(hash))) return answerOf(judge(write, rewriter), request);
-    return judgeElsewhere(request, write, hashes);
+    const judged = judgeWithoutScripts(write);
+    return judged === undefined ? judgeElsewhere(request, write, hashes) : answerOf(judged, request);
   };
 }
+
+/** A script has to run that may not run here. */
+class NeedsScript extends Error {}
 
 /** The write that a request asks about; undefined for what is never rewritten: deletions, subresources. */
 function writeOf(request: AdmissionRequest, controllerUser: string): Write | undefined {

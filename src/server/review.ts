@@ -2,7 +2,7 @@ import type { Answer, Cause, PatchOperation } from '../admission/answer.ts';
 import type { ConversionAnswer } from '../admission/conversion.ts';
 import type { FailurePolicy } from '../admission/route.ts';
 import { parseJson } from '../json/text.ts';
-import { isMap, type JsonMap, stringAt } from '../json/value.ts';
+import { isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
 import { Problem } from './problem.ts';
 
 const API_VERSIONS = { AdmissionReview: 'admission.k8s.io/v1', ConversionReview: 'apiextensions.k8s.io/v1' } as const;
@@ -76,7 +76,25 @@ function admissionReview(uid: string, allowed: string, { warnings, audit }: Answ
 
 /** `patch` is of Go type []byte, which is base64 in JSON. */
 function base64(operations: readonly PatchOperation[]): string {
-  return Buffer.from(JSON.stringify(operations)).toString('base64');
+  return Buffer.from(`[${operations.map(operationText).join()}]`).toString('base64');
+}
+
+/** Texts of values that were written before: a remembered rewrite gives the very same spec again. */
+const texts = new WeakMap<object, string>();
+
+function operationText({ op, path, value }: PatchOperation): string {
+  if (value === undefined) return JSON.stringify({ op, path });
+  return `{"op":"${op}","path":${JSON.stringify(path)},"value":${valueText(value)}}`;
+}
+
+function valueText(value: Json): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  let text = texts.get(value);
+  if (text === undefined) {
+    text = JSON.stringify(value);
+    texts.set(value, text);
+  }
+  return text;
 }
 
 /**
