@@ -18,7 +18,7 @@ export type ValidationContext = {
   readonly old?: Json | undefined;
   /** Other Rollouts, of any namespace and either version; the object itself may be among them. */
   readonly others?: readonly Json[] | undefined;
-  /** `spec.replicas` of the workload: steps in numbers of pods are then held to the limit of rule 8 too. */
+  /** `spec.replicas` of the workload: steps in numbers of pods are then held to that limit too. */
   readonly workloadReplicas?: number | undefined;
   /** Default 50, as OpenKruise. */
   readonly partitionPercentLimit?: number | undefined;
@@ -79,7 +79,7 @@ function checkName({ object }: RolloutView, findings: Findings): void {
   findings.deny(['metadata', 'name'], 'is missing; write the name of the Rollout');
 }
 
-/** Workloads that can be released, by group and kind, as `--filter-workload-type` has them (compat §3.1). */
+/** Workloads that can be released, by group and kind, as OpenKruise has them with `--filter-workload-type`. */
 const WORKLOADS = [
   'apps/Deployment',
   'apps/StatefulSet',
@@ -135,7 +135,7 @@ function checkAnnotations(view: RolloutView, findings: Findings): void {
     findings.warn(id, `is deprecated and has no effect; put the label ${ANNOTATIONS.rolloutId} on the workload`);
 }
 
-/** Rule 17; the version of `apiVersion` plays no part, since `apps/v1` and `apps/v1beta1` are the same object. */
+/** One workload, one Rollout; the version of `apiVersion` plays no part, since `apps/v1` and `apps/v1beta1` are the same object. */
 function checkConflict(view: RolloutView, other: RolloutView, findings: Findings): void {
   if (namespaceOf(view) !== namespaceOf(other) || nameOf(view) === nameOf(other)) return;
   const named = `Rollout ${namespaceOf(other)}/${nameOf(other)}`;
@@ -164,11 +164,11 @@ function targetOf({ workload }: RolloutView): string {
   return `${groupKind(workload.value)}/${stringAt(workload.value, 'name') ?? ''}`;
 }
 
-/** Phases in which a release is under way and its frame must not move (compat §5.2). */
+/** Phases in which a release is under way and its frame must not move, as in OpenKruise. */
 const FROZEN = ['Progressing', 'Terminating'];
 
 /**
- * Rules of compat §5.2 and §5.3 for updates, for both versions alike. Compared in v1beta1, where the same thing is
+ * What must not change in a release, for both versions alike (OpenKruise leaves the step count of v1alpha1 open). Compared in v1beta1, where the same thing is
  * said in one way only; told at the field of the version that was written.
  */
 function checkFrozen(old: RolloutView, view: RolloutView, findings: Findings): void {

@@ -4,7 +4,7 @@ import type { Findings } from './findings.ts';
 import { groupKind, itemsOf, type Part, partOf, type RolloutView } from './view.ts';
 import { type FieldPath, fieldPath } from './violation.ts';
 
-/** Rules of compat §5 for trafficRoutings (12–16; rule 11 does not hold here), and mistakes beyond them. */
+/** OpenKruise's rules for trafficRoutings, except that there may be several, and mistakes beyond them. */
 export function checkRoutings(view: RolloutView, findings: Findings): void {
   const services = new Map<string, FieldPath>();
   const objects = new Map<string, FieldPath>();

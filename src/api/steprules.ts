@@ -17,7 +17,7 @@ export type StepLimits = {
 /** Pods of the new version after a step: a number, or a percentage of all. */
 type Pods = { readonly unit: 'pods' | '%'; readonly amount: number };
 
-/** Rules of compat §5 for steps (5–10), of both versions, and what is clearly a mistake beyond them. */
+/** OpenKruise's rules for steps, of both versions, and what is clearly a mistake beyond them. */
 export function checkSteps(view: RolloutView, limits: StepLimits, findings: Findings): void {
   const { active, steps } = view;
   if (active === undefined) return;
@@ -113,7 +113,7 @@ function checkValue(entry: Part, findings: Findings): void {
 }
 
 /**
- * Rule 8. With partition the old pods shrink as the new ones grow, so a step beyond the limit that still sends traffic
+ * OpenKruise's limit for partition steps. With partition the old pods shrink as the new ones grow, so a step beyond the limit that still sends traffic
  * to the old version could overload it. A number of pods is a share of what the workload has; where that is not known,
  * the author is told that nobody has checked it.
  */
