@@ -18,10 +18,10 @@ export type ValidationContext = {
   readonly old?: Json | undefined;
   /** Other Rollouts, of any namespace and either version; the object itself may be among them. */
   readonly others?: readonly Json[] | undefined;
+  /** Share of pods above which a partition step may not steer traffic; default 50, as OpenKruise. */
+  readonly partitionPercentLimit?: number | undefined;
   /** `spec.replicas` of the workload: steps in numbers of pods are then held to that limit too. */
   readonly workloadReplicas?: number | undefined;
-  /** Default 50, as OpenKruise. */
-  readonly partitionPercentLimit?: number | undefined;
 };
 
 export type Validation = { readonly violations: Violation[]; readonly warnings: string[] };
@@ -168,8 +168,8 @@ function targetOf({ workload }: RolloutView): string {
 const FROZEN = ['Progressing', 'Terminating'];
 
 /**
- * What must not change in a release, for both versions alike (OpenKruise leaves the step count of v1alpha1 open). Compared in v1beta1, where the same thing is
- * said in one way only; told at the field of the version that was written.
+ * What must not change in a release, for both versions alike (OpenKruise leaves the step count of v1alpha1 open).
+ * Compared in v1beta1, where the same thing is said in one way only; told at the field of the version that was written.
  */
 function checkFrozen(old: RolloutView, view: RolloutView, findings: Findings): void {
   const phase = stringAt(old.object, 'status', 'phase');
