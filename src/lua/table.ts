@@ -86,7 +86,7 @@ export class Table {
   }
 
   #append(key: number, value: Value): void {
-    if (this.#keys.length > this.#removed) this.#setMember(key, undefined);
+    if (this.#keys.length > 0) this.#forget(key);
     if (value === undefined) return;
     this.#meter.entries++;
     if (this.#list === NONE) this.#list = [];
@@ -94,16 +94,26 @@ export class Table {
     if (this.#keys.length > this.#removed) this.#pullUp();
   }
 
-  /** Moves members that now continue the list into it. */
+  /** Moves members that now continue the list into it. Nothing of their keys stays: a walk goes by the list from here. */
   #pullUp(): void {
     for (;;) {
-      const at = this.#find(this.#list.length + 1);
+      const key = this.#list.length + 1;
+      const at = this.#find(key);
       const value = at < 0 ? undefined : this.#values[at];
       if (value === undefined) return;
-      this.#values[at] = undefined;
-      this.#removed++;
+      this.#forget(key);
       this.#list.push(value);
     }
+  }
+
+  /** Takes a key out of the members, its place included. */
+  #forget(key: number): void {
+    const at = this.#find(key);
+    if (at < 0) return;
+    if (this.#values[at] !== undefined) this.#removed++;
+    this.#keys[at] = undefined;
+    this.#values[at] = undefined;
+    this.#index?.delete(key);
   }
 
   /** Drops what is nil at the end of the list, so that its length is a border. */
@@ -213,7 +223,7 @@ export class Table {
 
   /** Sets the items from `start` on, holes included, as a list in source or a call's results have them. */
   setItems(start: number, values: Value[]): void {
-    if (start !== this.length + 1 || this.memberCount > 0) {
+    if (start !== this.length + 1 || this.#keys.length > 0) {
       values.forEach((value, i) => {
         this.set(start + i, value);
       });
@@ -227,7 +237,7 @@ export class Table {
   /** Inserts before position `at` (1…n + 1) of the list, as `table.insert` does. */
   insertAt(at: number, value: Value): void {
     const size = this.length;
-    if (at === size + 1 || value === undefined || this.#keys.length > this.#removed) {
+    if (at === size + 1 || value === undefined || this.#keys.length > 0) {
       for (let i = size; i >= at; i--) this.set(i + 1, this.get(i));
       this.set(at, value);
       return;
