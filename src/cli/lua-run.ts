@@ -63,13 +63,22 @@ export function luaRun(options: LuaRunOptions, terminal: Terminal): number {
     return EXIT.fine;
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
+    for (const line of error.log) err.line(line);
     err.line(`${err.paint('red', 'error:')} ${error.message}`);
     return EXIT.findings;
   }
 }
 
 /** The script, or what the Rollout asks of it, is wrong. */
-class Failed extends Error {}
+class Failed extends Error {
+  /** What the script had printed by then. */
+  readonly log: readonly string[];
+
+  constructor(message: string, log: readonly string[] = []) {
+    super(message);
+    this.log = log;
+  }
+}
 
 function readFile(file: string): Manifest[] {
   const { documents, errors } = readManifests(
@@ -160,7 +169,8 @@ function runDirective(
     const directives = new Map([[key, encodeDirective(directive)]]);
     return { declared: rewriter.rewrite(objectName(subject), before, directives, 'throw').declared, log };
   } catch (error) {
-    if (error instanceof RewriteFailed || error instanceof ScriptError) throw new Failed(error.message);
+    if (error instanceof ScriptError) throw new Failed(error.message, error.log);
+    if (error instanceof RewriteFailed) throw new Failed(error.message);
     throw error;
   }
 }

@@ -1,8 +1,8 @@
-import { createTwoFilesPatch } from 'diff';
 import { canonicalJson, parseJson } from '../json/text.ts';
 import type { JsonMap } from '../json/value.ts';
 import { writeYaml } from '../manifest/write.ts';
 import { diffLine } from './diff-line.ts';
+import { lineDiff } from './line-diff.ts';
 import type { Subject } from './plan.ts';
 import { isSame, type Moment, ownAnnotations, type Played, type State, withoutOwn } from './release.ts';
 import type { Channel } from './terminal.ts';
@@ -73,16 +73,11 @@ export function printDiffs(previews: readonly Preview[], isWanted: Wanted, out: 
   }
 }
 
-/** Above so many edits a line by line comparison takes seconds and is no help to a reader. */
-const MOST_EDITS = 4_000;
-
 function changes({ state, before }: Shown, out: Channel): string[] {
-  const [old, now] = [text(before), text(state.object)];
-  if (old === now) return [out.paint('dim', 'no change')];
-  const patch = createTwoFilesPatch('', '', old, now, undefined, undefined, { context: 3, maxEditLength: MOST_EDITS });
-  if (patch === undefined) return [out.paint('dim', 'too many lines differ to be shown; use -o yaml')];
-  const lines = patch.trimEnd().split('\n');
-  return lines.slice(lines.findIndex((line) => line.startsWith('@@'))).map((line) => diffLine(line, out));
+  // that an object is deleted takes a line, not all of its own
+  if (state.object === undefined) return [];
+  const lines = lineDiff(text(before), text(state.object));
+  return lines.length === 0 ? [out.paint('dim', 'no change')] : lines.map((line) => diffLine(line, out));
 }
 
 function text(object: JsonMap | undefined): string {

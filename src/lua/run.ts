@@ -7,7 +7,7 @@ import { Input } from './input.ts';
 import { DEFAULT_LIMITS, LimitReached, type Limits, Meter } from './limits.ts';
 import { Machine } from './machine.ts';
 import { Output, ResultFault } from './output.ts';
-import { type Script, ScriptError } from './script.ts';
+import { type Script, ScriptError, type ScriptErrorReason } from './script.ts';
 import { Table } from './table.ts';
 import { LuaError, typeName, type Value } from './value.ts';
 
@@ -133,23 +133,20 @@ function remembered(key: string, text: string, chunk: string | undefined, meter:
 /** Every failure of a run as the error that its author sees; our own errors pass as they are. */
 function scriptError(script: Script, machine: Machine, error: unknown): unknown {
   const { name } = script;
+  const failure = (line: number | undefined, reason: ScriptErrorReason, message: string) =>
+    new ScriptError(name, line, reason, message, machine.log);
   if (error instanceof LuaError) {
     const { line, message } = error;
-    return new ScriptError(
-      name,
-      line,
-      'runtime',
-      message.startsWith(`${name}:`) ? message : `${place(name, line)} ${message}`,
-    );
+    return failure(line, 'runtime', message.startsWith(`${name}:`) ? message : `${place(name, line)} ${message}`);
   }
-  if (error instanceof ResultFault) return new ScriptError(name, undefined, 'result', `${name}: ${error.message}`);
+  if (error instanceof ResultFault) return failure(undefined, 'result', `${name}: ${error.message}`);
   const line = machine.line();
   if (error instanceof SyntaxFault) return syntaxError(name, line, error);
   if (error instanceof LimitReached) {
-    return new ScriptError(name, line, 'limit', `${place(name, line)} ${error.message}`);
+    return failure(line, 'limit', `${place(name, line)} ${error.message}`);
   }
   if (error instanceof RangeError && error.message.includes('call stack')) {
-    return new ScriptError(name, line, 'limit', `${place(name, line)} stopped: its calls are nested too deeply`);
+    return failure(line, 'limit', `${place(name, line)} stopped: its calls are nested too deeply`);
   }
   return error;
 }

@@ -24,9 +24,18 @@ export class ScriptError extends Error {
   readonly script: string;
   readonly line: number | undefined;
   readonly reason: ScriptErrorReason;
+  /** What the script gave to `print` before it failed; empty where it ran in another thread. */
+  readonly log: readonly string[];
 
-  constructor(script: string, line: number | undefined, reason: ScriptErrorReason, message: string) {
+  constructor(
+    script: string,
+    line: number | undefined,
+    reason: ScriptErrorReason,
+    message: string,
+    log: readonly string[] = [],
+  ) {
     super(message);
+    this.log = log;
     this.script = script;
     this.line = line;
     this.reason = reason;
