@@ -117,20 +117,31 @@ function answerOf({ verdict, failedScript }: Judged, request: AdmissionRequest):
 
 /** For the log: the Rollouts that take part, and the step of the first. */
 function aboutOf({ object, oldObject }: AdmissionRequest): About {
-  const names: string[] = [];
-  let step: number | undefined;
-  for (const [key, text] of directivesOf(object, oldObject)) {
-    try {
-      const directive = decodeDirective(key, text);
-      names.push(`${directive.rollout.namespace}/${directive.rollout.name}`);
-      step ??= directive.step;
-    } catch (error) {
-      // Whether such a directive is allowed is `decide`'s to say; the log names its key.
-      if (!(error instanceof InvalidDirective)) throw error;
-      names.push(key);
-    }
+  const directives = [...directivesOf(object, oldObject)].map(([key, text]) => aboutDirective(key, text));
+  const [first] = directives;
+  if (first === undefined || directives.length === 1) return first ?? {};
+  return { ...first, rollout: directives.map(({ rollout }) => rollout).join(',') };
+}
+
+/** What directives say to the log, by their text: a release writes the same one many times. */
+const abouts = new Map<string, About>();
+const ABOUTS = 1000;
+const ABOUT_CHARACTERS = 4096;
+
+function aboutDirective(key: string, text: string): About {
+  const known = abouts.get(text);
+  if (known !== undefined) return known;
+  try {
+    const { rollout, step } = decodeDirective(key, text);
+    const about = { rollout: `${rollout.namespace}/${rollout.name}`, step };
+    if (abouts.size >= ABOUTS) abouts.clear();
+    if (text.length <= ABOUT_CHARACTERS) abouts.set(text, about);
+    return about;
+  } catch (error) {
+    // Whether such a directive is allowed is `decide`'s to say; the log names its key.
+    if (!(error instanceof InvalidDirective)) throw error;
+    return { rollout: key };
   }
-  return { ...(names.length === 0 ? {} : { rollout: names.join(',') }), ...(step === undefined ? {} : { step }) };
 }
 
 function directivesOf(object: JsonMap | undefined, oldObject: JsonMap | undefined): ReadonlyMap<string, string> {

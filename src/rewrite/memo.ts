@@ -24,9 +24,11 @@ export function createMemo(capacity: number): Memo {
   const entries = new Map<string, Entry>();
   const byDeclared = new WeakMap<Declared, Entry>();
   let held = 0;
+  let newest: Entry | undefined;
 
   function keep(text: string, entry: Entry): void {
     entries.set(text, entry);
+    newest = entry;
     byDeclared.set(entry.original.declared, entry);
     held += entry.size;
     for (const [oldest, { size }] of entries) {
@@ -40,8 +42,12 @@ export function createMemo(capacity: number): Memo {
     original(text, decode) {
       const known = entries.get(text);
       if (known !== undefined) {
-        entries.delete(text);
-        entries.set(text, known);
+        // One decision asks for the same original several times.
+        if (known !== newest) {
+          entries.delete(text);
+          entries.set(text, known);
+          newest = known;
+        }
         return known.original;
       }
       const original = decode(text);
