@@ -29,7 +29,6 @@ const OWNERS: Record<string, string> = {
   yaml: 'manifest',
   ajv: 'api',
   re2js: 'api',
-  piscina: 'isolate',
 };
 
 const IO_FREE = ['json', 'rewrite', 'rollout'];
