@@ -9,15 +9,15 @@ import { parseJson } from '../src/json/text.ts';
 import { at, type Json } from '../src/json/value.ts';
 import { writeCertificates } from '../src/tls/folder.ts';
 import { issueLocal, validFor } from '../src/tls/generate.ts';
-import type { LoadAnswer, LoadRequest, ServerReady } from './admission/messages.ts';
+import type { CpuTime, LoadAnswer, LoadRequest, ServerReady } from './admission/messages.ts';
 import { PATH, reviewText, VERDICTS, type WriteName } from './admission/reviews.ts';
 import type { Goal, Measurement } from './measurement.ts';
 import { median } from './statistics.ts';
 import { shippedScript } from './virtual-service.ts';
 
-const ROUNDS = 5;
-const MILLISECONDS = 300;
-const WARM_UP_MILLISECONDS = 700;
+const ROUNDS = 9;
+const MILLISECONDS = 200;
+const WARM_UP_MILLISECONDS = 1000;
 const REQUESTS = 20_000;
 
 /** Different objects that requests name in turn: a server meets many, and remembers them one by one. */
@@ -52,17 +52,19 @@ export async function measureAdmission(progress: (line: string) => void): Promis
     return child;
   };
   try {
-    writeCertificates(folder, await issueLocal(['127.0.0.1'], validFor(1, new Date(Date.now() - 60_000))));
-    const ports: Sides<number> = {
-      remembered: await portOf(start('sluice-server.ts', folder, join(folder, 'remembered.log'))),
-      cold: await portOf(start('sluice-server.ts', folder, join(folder, 'cold.log'), '0')),
-      bare: await portOf(start('bare-server.ts', folder)),
+    // Not beside the logs: the webhook looks at its certificates again whenever something in their folder changes.
+    const certificates = join(folder, 'certificates');
+    writeCertificates(certificates, await issueLocal(['127.0.0.1'], validFor(1, new Date(Date.now() - 60_000))));
+    const servers: Sides<Server> = {
+      remembered: await serverOf(start('sluice-server.ts', certificates, join(folder, 'remembered.log'))),
+      cold: await serverOf(start('sluice-server.ts', certificates, join(folder, 'cold.log'), '0')),
+      bare: await serverOf(start('bare-server.ts', certificates)),
     };
     const load = loadGenerator(start('load.ts'));
     const measurements: Measurement[] = [];
     for (const scenario of SCENARIOS) {
       progress(`(b) ${titleOf(scenario)}`);
-      measurements.push(...(await measureScenario(load, ports, scenario)));
+      measurements.push(...(await measureScenario(load, servers, scenario)));
     }
     return measurements;
   } finally {
@@ -71,21 +73,33 @@ export async function measureAdmission(progress: (line: string) => void): Promis
   }
 }
 
-async function portOf(server: ChildProcess): Promise<number> {
-  const [{ port }] = (await once(server, 'message')) as [ServerReady];
-  return port;
+type Server = { readonly port: number; readonly process: ChildProcess };
+
+async function serverOf(process: ChildProcess): Promise<Server> {
+  const [{ port }] = (await once(process, 'message')) as [ServerReady];
+  return { port, process };
 }
 
-async function measureScenario(load: Load, ports: Sides<number>, scenario: Scenario): Promise<Measurement[]> {
+/** CPU time of a server so far, in milliseconds. */
+async function cpuOf({ process }: Server): Promise<number> {
+  process.send('cpu');
+  const [{ microseconds }] = (await once(process, 'message')) as [CpuTime];
+  return microseconds / 1000;
+}
+
+async function measureScenario(load: Load, servers: Sides<Server>, scenario: Scenario): Promise<Measurement[]> {
   const { write, routes, connections } = scenario;
   const script = shippedScript();
   const bodies = Array.from({ length: OBJECTS }, (_, i) => reviewText(write, routes, `checkout-${i}`, script));
-  for (const side of ['remembered', 'cold'] as const) await checkAnswer(ports[side], bodies[0] ?? '', write);
+  for (const side of ['remembered', 'cold'] as const) await checkAnswer(servers[side].port, bodies[0] ?? '', write);
 
   const request = { path: PATH, bodies, connections, requests: REQUESTS };
-  const ask = (side: keyof Sides<number>, milliseconds: number) =>
-    load({ ...request, port: ports[side], milliseconds });
-  const answers: Record<keyof Sides<number>, LoadAnswer[]> = { remembered: [], cold: [], bare: [] };
+  const ask = async (side: keyof Sides<Server>, milliseconds: number): Promise<Answers> => {
+    const before = await cpuOf(servers[side]);
+    const answer = await load({ ...request, port: servers[side].port, milliseconds });
+    return { ...answer, cpu: ((await cpuOf(servers[side])) - before) / answer.requests };
+  };
+  const answers: Record<keyof Sides<Server>, Answers[]> = { remembered: [], cold: [], bare: [] };
   for (const side of SIDES) await ask(side, WARM_UP_MILLISECONDS);
   for (let round = 0; round < ROUNDS; round++) {
     for (const side of round % 2 === 0 ? SIDES : SIDES.toReversed()) answers[side].push(await ask(side, MILLISECONDS));
@@ -96,6 +110,9 @@ async function measureScenario(load: Load, ports: Sides<number>, scenario: Scena
     return measurementOf(`(b) ${titleOf(scenario)}, ${side}`, answers[side], answers.bare, goal);
   });
 }
+
+/** What one round of load gave, and the CPU time of the server for each request, in milliseconds. */
+type Answers = LoadAnswer & { readonly cpu: number };
 
 type Load = (request: LoadRequest) => Promise<LoadAnswer>;
 
@@ -114,11 +131,11 @@ function loadGenerator(child: ChildProcess): Load {
 
 function measurementOf(
   name: string,
-  ours: readonly LoadAnswer[],
-  other: readonly LoadAnswer[],
+  ours: readonly Answers[],
+  other: readonly Answers[],
   goal: Goal | undefined,
 ): Measurement {
-  const of = (answers: readonly LoadAnswer[], key: 'perSecond' | 'p50' | 'p99') =>
+  const of = (answers: readonly Answers[], key: 'perSecond' | 'p50' | 'p99' | 'cpu') =>
     median(answers.map((answer) => answer[key]));
   return {
     name,
@@ -126,7 +143,7 @@ function measurementOf(
     other: of(other, 'perSecond'),
     unit: 'req/s',
     ...(goal === undefined ? {} : { goal }),
-    details: (['p50', 'p99'] as const).map((key) => ({
+    details: (['p50', 'p99', 'cpu'] as const).map((key) => ({
       name: `${name}, ${key}`,
       ours: of(ours, key),
       other: of(other, key),

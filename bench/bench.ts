@@ -1,5 +1,6 @@
 import { measureAdmission } from './admission.ts';
 import { measureConversion } from './conversion.ts';
+import { measureLint } from './lint.ts';
 import { linesOf, type Measurement } from './measurement.ts';
 import { type Options, type Part, readOptions } from './options.ts';
 import { measureRewrite } from './rewrite.ts';
@@ -11,6 +12,7 @@ const MEASURES: Record<Part, Measure> = {
   a: measureRewrite,
   b: measureAdmission,
   c: measureConversion,
+  d: measureLint,
 };
 
 /** `npm run bench`: measures, prints the table (or JSON) on standard output and everything else on standard error. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** The parts of the bench by the letter that `--only` takes. */
-export const PARTS = ['a', 'b', 'c'] as const;
+export const PARTS = ['a', 'b', 'c', 'd'] as const;
 export type Part = (typeof PARTS)[number];
 
 export type Options = { readonly json: boolean; readonly parts: readonly Part[] };

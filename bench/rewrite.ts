@@ -23,7 +23,7 @@ const REMEMBERED = 0.05;
 /** Part (a): one rewrite of a VirtualService by its shipped script, against gopher-lua. */
 export async function measureRewrite(progress: (line: string) => void): Promise<Measurement[]> {
   if (buildGopherLua() === 'no Go') {
-    progress('(a) SKIPPED: there is no `go` on this machine to build bench/gopher-lua with');
+    progress('WARNING: (a) IS SKIPPED: there is no `go` on this machine to build bench/gopher-lua with');
     return [];
   }
   const other = startGopherLua();

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { CERTIFICATE_FILES } from '../../src/tls/folder.ts';
-import type { ServerReady } from './messages.ts';
+import { serveParent } from './child.ts';
 
 /**
  * The least that any admission webhook in Node does: HTTPS, read the review, parse it, answer that it is allowed. Run as
@@ -31,9 +31,7 @@ const server = createServer(
   },
 );
 server.keepAliveTimeout = 600_000;
-process.on('disconnect', () => process.exit());
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo; // a server that listens on TCP
-  const ready: ServerReady = { port };
-  process.send?.(ready);
+  serveParent(port, () => undefined);
 });

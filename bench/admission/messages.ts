@@ -1,6 +1,9 @@
 /** What a server says to the process that started it, once. */
 export type ServerReady = { readonly port: number };
 
+/** What it answers whenever it is asked: the CPU time of all its threads since it started. */
+export type CpuTime = { readonly microseconds: number };
+
 /** What the load generator is asked: how long and how much to send, and what. */
 export type LoadRequest = {
   readonly port: number;
