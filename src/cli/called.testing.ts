@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { run } from './main.ts';
+import type { Surroundings } from './terminal.ts';
+
+/** What a command did. */
+export type Called = { readonly code: number; readonly out: string; readonly err: string };
+
+type Given = {
+  readonly stdin?: string;
+  readonly env?: Surroundings['env'];
+  readonly isTTY?: boolean;
+  readonly programName?: string;
+};
+
+/** Runs a command in this process, as `bin/sluice.js` does in its own. */
+export async function called(argv: readonly string[], given: Given = {}): Promise<Called> {
+  const written = { out: '', err: '' };
+  const stream = (name: 'out' | 'err') => ({
+    isTTY: given.isTTY,
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  const code = await run(argv, {
+    stdout: stream('out'),
+    stderr: stream('err'),
+    readStdin: () => Promise.resolve(Buffer.from(given.stdin ?? '')),
+    env: given.env ?? {},
+    programName: given.programName ?? 'sluice',
+    signals: { on: () => undefined },
+    exit: (code) => {
+      throw new Error(`exit ${code}`);
+    },
+  });
+  return { code, ...written };
+}
+
+/** A folder with these files, gone when the test is over. */
+export function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+
+export const SEED = 'test/fixtures/seed-000';
