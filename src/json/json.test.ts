@@ -42,6 +42,29 @@ test('equality tells absent from null, and numbers by their digits', () => {
   expect(equal(parseJson('{"a":1,"b":[{}]}'), parseJson('{"b":[{}],"a":1}'))).toBe(true);
 });
 
+test('equality agrees with canonical text, whatever the order of keys', () => {
+  const value = fc.jsonValue({ maxDepth: 3 });
+  fc.assert(
+    fc.property(value, value, (a, b) => {
+      expect(equal(a as never, b as never)).toBe(canonicalJson(a as never) === canonicalJson(b as never));
+      expect(equal(a as never, parseJson(canonicalJson(a as never)))).toBe(true);
+    }),
+  );
+});
+
+test.each<[string, string, boolean]>([
+  ['{"__proto__":{}}', '{"x":{}}', false],
+  ['{"constructor":1}', '{"x":1}', false],
+  ['{"rawJSON":"9007199254740993"}', '9007199254740993', false],
+  ['{"rawJSON":"9007199254740993"}', '{"rawJSON":"9007199254740993"}', true],
+  ['[]', '{}', false],
+  ['{"a":1,"b":2}', '{"b":2,"a":1}', true],
+  ['{"a":null}', '{"b":null}', false],
+])('equality is not taken in by odd keys: %s and %s', (a, b, same) => {
+  expect(equal(parseJson(a), parseJson(b))).toBe(same);
+  expect(equal(parseJson(b), parseJson(a))).toBe(same);
+});
+
 test('a key named __proto__ is data like any other', () => {
   const value = parseJson('{"__proto__":{"a":1},"b":2}');
   expect(canonicalJson(value)).toBe('{"__proto__":{"a":1},"b":2}');

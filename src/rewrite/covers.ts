@@ -1,3 +1,4 @@
+import { equal } from '../json/equal.ts';
 import { isList, isMap, type Json } from '../json/value.ts';
 
 /** How values of a kind are compared: `built-in` kinds lose their empty fields when the API server stores them. */
@@ -8,8 +9,8 @@ export type Storage = 'built-in' | 'custom';
  * (Go's `omitempty`); custom resources are stored as they are written.
  */
 export function same(a: Json | undefined, b: Json | undefined, storage: Storage): boolean {
-  if (a === b) return true;
-  if (storage === 'built-in' && isEmpty(a, storage) && isEmpty(b, storage)) return true;
+  if (storage === 'custom') return equal(a, b);
+  if (a === b || (isEmpty(a, storage) && isEmpty(b, storage))) return true;
   if (isList(a)) return isList(b) && a.length === b.length && a.every((item, i) => same(item, b[i], storage));
   if (isMap(a)) return isMap(b) && allKeys(a, b).every((key) => same(a[key], b[key], storage));
   return isExactEqual(a, b);
