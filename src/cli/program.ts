@@ -85,8 +85,7 @@ function lintCommand(context: Context, program: Command): Command {
 function luaCommand(context: Context, program: Command): Command {
   const lua = newCommand('lua', program)
     .summary('test and run traffic scripts')
-    .description('Test and run traffic scripts, in the engine and with the limits that admission has.')
-    .action(() => lua.help({ error: true }));
+    .description('Test and run traffic scripts, in the engine and with the limits that admission has.');
   lua.addCommand(luaTestCommand(context, program));
   lua.addCommand(luaRunCommand(context, program));
   return withExamples(lua, context, ['lua test', 'lua run --help']);
