@@ -33,8 +33,10 @@ const MEMO_CHARACTERS = 32 * 1024 * 1024;
  * Judges writes on objects that take part in a release: gateway objects of any kind, Services, workloads.
  *
  * ```
- *  request ──► write ──► scripts by hash ──► decide, here or isolated ──► allow / patch / deny
- *                              └─ not to be had now: fail, try again
+ *  request ──► write ──► decide here ─────────────────────────────────► allow / patch / deny
+ *                             └─ takes a user's script, or a script on a large object:
+ *                                scripts by hash ──► decide isolated ───► allow / patch / deny
+ *                                        └─ not to be had now: fail, try again
  * ```
  */
 export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
@@ -42,25 +44,25 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
   const shipped = scriptsByHash(options.library);
   let mayRun = true;
   const rewriter = createRewriter((hash) => {
-    if (!mayRun) throw new NeedsScript();
-    return shipped.get(hash);
+    const script = mayRun ? shipped.get(hash) : undefined;
+    if (script === undefined) throw new NeedsScript();
+    return script;
   }, options.memoCharacters ?? MEMO_CHARACTERS);
 
-  /** Most writes on an object in a release change nothing that a script must be asked about: they never wait. */
-  function judgeWithoutScripts(write: Write): Judged | undefined {
-    mayRun = false;
+  /** Undefined when it takes a script that may not run here; most writes take none, and never wait for one. */
+  function judgeHere(write: Write, isSmall: boolean): Judged | undefined {
+    mayRun = isSmall;
     try {
       return judge(write, rewriter);
     } catch (error) {
       if (error instanceof NeedsScript) return undefined;
       throw error;
-    } finally {
-      mayRun = true;
     }
   }
 
-  async function judgeElsewhere(request: AdmissionRequest, write: Write, hashes: readonly string[]): Promise<Answer> {
+  async function judgeElsewhere(request: AdmissionRequest, write: Write): Promise<Answer> {
     try {
+      const hashes = scriptHashesOf(write);
       const scripts = await Promise.all(hashes.map((hash) => shipped.get(hash) ?? inventory.script(hash)));
       const known = scripts.filter((script) => script !== undefined);
       return answerOf(await decideIsolated(write, known), request);
@@ -78,11 +80,9 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
   return (request) => {
     const write = writeOf(request, controllerUser);
     if (write === undefined) return allow();
-    const hashes = scriptHashesOf(write);
-    const small = request.bytes <= (write.live === undefined ? inlineBytes : 2 * inlineBytes);
-    if (small && hashes.every((hash) => shipped.has(hash))) return answerOf(judge(write, rewriter), request);
-    const judged = judgeWithoutScripts(write);
-    return judged === undefined ? judgeElsewhere(request, write, hashes) : answerOf(judged, request);
+    const isSmall = request.bytes <= (write.live === undefined ? inlineBytes : 2 * inlineBytes);
+    const judged = judgeHere(write, isSmall);
+    return judged === undefined ? judgeElsewhere(request, write) : answerOf(judged, request);
   };
 }
 
