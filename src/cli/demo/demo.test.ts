@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { loadLibrary } from '../../lua/library.ts';
 import { makeScript } from '../../lua/script.ts';
@@ -31,6 +32,9 @@ test('the demo plays a whole release, shows each stage and ends well', async () 
   ]) {
     expect(stdout.text).toContain(stage);
   }
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  const [, excerpt = 'no excerpt'] = /```console\n(2\. Step 1[^`]*)```/.exec(readme) ?? [];
+  expect(stdout.text, 'the README shows what the demo prints').toContain(excerpt);
   expect(stdout.text).toMatch(/\n16 of 16 checks hold, \d+ reviews over HTTPS, [\d.]+ s\n$/);
 });
 
