@@ -26,10 +26,10 @@ export async function certs({ dir, host, days, force }: CertsOptions, { out, err
   const there = Object.values(CERTIFICATE_FILES).filter((file) => existsSync(join(dir, file)));
   if (there.length > 0 && !force) {
     throw new UsageError(
-      `${dir} has ${there.join(', ')} already; write over them with --force, or choose another --dir`,
+      `${dir} has ${there.join(', ')} already; replace what is there with --force, or choose another --dir`,
     );
   }
-  attempt(dir, () => mkdirSync(dir, { recursive: true }));
+  attempt(dir, 'write', () => mkdirSync(dir, { recursive: true }));
   const progress = openProgress(err);
   progress.at('searching for keys');
   const validity = validFor(days, new Date(Date.now() - EARLIER_MS));
@@ -37,7 +37,7 @@ export async function certs({ dir, host, days, force }: CertsOptions, { out, err
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   });
   progress.end();
-  for (const path of attempt(dir, () => writeCertificates(dir, made))) out.line(path);
+  for (const path of attempt(dir, 'write', () => writeCertificates(dir, made))) out.line(path);
   err.line(`valid for ${host.join(', ')} until ${validity.notAfter.toISOString().slice(0, 10)}`);
   return EXIT.fine;
 }

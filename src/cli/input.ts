@@ -29,7 +29,7 @@ export async function readInput(paths: readonly string[], readStdin: () => Promi
   const errors: ManifestError[] = [];
   const sources = new Map(paths.flatMap((path) => filesOf(path).map((file) => [keyOf(file), file] as const)));
   for (const file of sources.values()) {
-    const bytes = file === '-' ? await readStdin() : attempt(file, () => readFileSync(file));
+    const bytes = file === '-' ? await readStdin() : attempt(file, 'read', () => readFileSync(file));
     const name = file === '-' ? STDIN_NAME : file;
     if (!isUtf8(bytes)) throw new UsageError(`${name} is not a text in UTF-8; manifests are`);
     const read = readManifests(Buffer.from(bytes).toString('utf8'), name);
@@ -53,11 +53,11 @@ function nothingIn(paths: readonly string[], files: number): string {
 
 function filesOf(path: string): string[] {
   if (path === '-') return [path];
-  return attempt(path, () => statSync(path)).isDirectory() ? filesBelow(path) : [path];
+  return attempt(path, 'read', () => statSync(path)).isDirectory() ? filesBelow(path) : [path];
 }
 
 function filesBelow(folder: string): string[] {
-  const entries = attempt(folder, () => readdirSync(folder, { withFileTypes: true }));
+  const entries = attempt(folder, 'read', () => readdirSync(folder, { withFileTypes: true }));
   return entries
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
@@ -73,26 +73,29 @@ function isHidden(folder: string): boolean {
 
 /** Links to files count (a mounted ConfigMap is a folder of them), links to folders do not: they may go round in circles. */
 function isFile(entry: Dirent, path: string): boolean {
-  return entry.isFile() || (entry.isSymbolicLink() && attempt(path, () => statSync(path)).isFile());
+  return entry.isFile() || (entry.isSymbolicLink() && attempt(path, 'read', () => statSync(path)).isFile());
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  EEXIST: 'there is a file of that name',
   EISDIR: 'it is a folder',
+  EROFS: 'nothing can be written there',
+  ENOSPC: 'no space is left',
   ENOTDIR: 'a part of the path is no folder',
   ELOOP: 'its links go round in circles',
   EMFILE: 'too many open files',
 };
 
 /** Does something with a file. @throws UsageError that names it, for the file system's errors */
-export function attempt<T>(file: string, action: () => T): T {
+export function attempt<T>(file: string, verb: 'read' | 'write', action: () => T): T {
   try {
     return action();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
     if (code === undefined) throw error;
-    throw new UsageError(`cannot read ${file}: ${REASONS[code] ?? code}`, { cause: error });
+    throw new UsageError(`cannot ${verb} ${file}: ${REASONS[code] ?? code}`, { cause: error });
   }
 }

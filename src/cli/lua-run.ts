@@ -43,7 +43,7 @@ export function luaRun(options: LuaRunOptions, terminal: Terminal): number {
   const { err, out } = terminal;
   const script = makeScript(
     options.script,
-    attempt(options.script, () => readFileSync(options.script, 'utf8')),
+    attempt(options.script, 'read', () => readFileSync(options.script, 'utf8')),
     modulesFor(options.script),
   );
   const rollouts = readFile(options.rollout).filter(({ value }) => isRollout(value));
@@ -82,7 +82,7 @@ class Failed extends Error {
 
 function readFile(file: string): Manifest[] {
   const { documents, errors } = readManifests(
-    attempt(file, () => readFileSync(file, 'utf8')),
+    attempt(file, 'read', () => readFileSync(file, 'utf8')),
     file,
   );
   const [error] = errors;

@@ -17,7 +17,7 @@ export function luaTest(folders: readonly string[], terminal: Terminal): number 
   const progress = openProgress(terminal.err);
   const reports = (folders.length === 0 ? [defaultFolder()] : folders).flatMap((folder) => {
     progress.at(folder);
-    return attempt(folder, () => runCases(folder));
+    return attempt(folder, 'read', () => runCases(folder));
   });
   progress.end();
   const failed = reports.filter(({ failures }) => failures.length > 0);

@@ -28,7 +28,7 @@ export async function serve(flags: ServeFlags, surroundings: Surroundings): Prom
   const known = await loadKnown(settings.load, library, surroundings);
   if (known === undefined) return EXIT.findings;
   const { log, flush } = openLog(settings.logLevel);
-  const certificates = openCertificates(settings, log);
+  const certificates = openCertificates(settings, log, surroundings.programName);
   try {
     const webhook = await opened(settings, () =>
       openWebhook({
@@ -83,14 +83,14 @@ async function loadKnown(
   };
 }
 
-function openCertificates({ certificateFile, keyFile }: ServeSettings, log: Log): FileSource {
+function openCertificates({ certificateFile, keyFile }: ServeSettings, log: Log, programName: string): FileSource {
   const onProblem = (problem: Error) => log.error({ err: problem }, 'the certificate files cannot be used');
   try {
     return fileCertificates({ certificateFile, keyFile, onProblem });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(
-      `no certificate to serve with: ${reason}; make one with \`certs\`, or name its folder with --certs`,
+      `no certificate to serve with: ${reason}; make one with \`${programName} certs\`, or name its folder with --certs`,
       {
         cause: error,
       },
