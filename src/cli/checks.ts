@@ -4,7 +4,7 @@ import { schemaKeys } from '../api/schema.ts';
 import { nearest } from '../api/suggest.ts';
 import { validateSchema } from '../api/validate.ts';
 import type { FieldPath, Violation } from '../api/violation.ts';
-import { isList, isMap, type Json, stringAt } from '../json/value.ts';
+import { at, isList, isMap, type Json, member, stringAt } from '../json/value.ts';
 import { loadLibrary } from '../lua/library.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { type Target, targetsOf } from '../rollout/targets.ts';
@@ -15,29 +15,64 @@ import { noScript, scriptFinder, scriptSources } from './scripts.ts';
 /**
  * Everything that can be said of manifests without running a script or asking a cluster: schema and meaning of Rollouts
  * as admission checks them, kinds that do not exist, objects that are written twice, scripts that are missing or hidden.
+ *
+ * @param onObject is told each object that is about to be checked
  */
-export function checkManifests(manifests: readonly Manifest[]): Finding[] {
+export function checkManifests(
+  manifests: readonly Manifest[],
+  onObject: (label: string) => void = () => undefined,
+): Finding[] {
   const rollouts = manifests.filter(({ value }) => isRollout(value));
-  const others = rollouts.map(({ value }) => value);
+  const rivals = rivalsAmong(rollouts.map(({ value }) => value));
   return sorted([
-    ...manifests.flatMap((manifest) => objectFindings(manifest, others)),
+    ...manifests.flatMap((manifest) => {
+      onObject(objectLabel(manifest.value));
+      return objectFindings(manifest, rivals);
+    }),
     ...duplicates(manifests),
     ...scriptFindings(manifests, rollouts),
   ]);
 }
 
-function objectFindings(manifest: Manifest, others: readonly Json[]): Finding[] {
+function objectFindings(manifest: Manifest, rivals: (rollout: Json) => readonly Json[]): Finding[] {
   const { value } = manifest;
   const kind = kindProblem(value);
   if (kind !== undefined) return [violationFinding(manifest, kind)];
   const schema = validateSchema(value);
   if (!isRollout(value)) return schema.map((violation) => violationFinding(manifest, violation));
-  const { violations, warnings } = validateRollout(value, { others });
+  const { violations, warnings } = validateRollout(value, { others: rivals(value) });
   // a value of the wrong shape is told once, by the check that says what shape it must have
   const meaning = violations.filter(({ path }) => !schema.some((other) => startsWith(path, other.path)));
   return [
     ...[...schema, ...meaning].map((violation) => violationFinding(manifest, violation)),
     ...warnings.map((warning) => warningFinding(manifest, warning)),
+  ];
+}
+
+/**
+ * For each Rollout those that might conflict with it: they name the same workload or Service. Validation compares two in
+ * full, which for a folder of hundreds, each with all others, would take a minute.
+ */
+function rivalsAmong(rollouts: readonly Json[]): (rollout: Json) => readonly Json[] {
+  const byName = new Map<string, Json[]>();
+  for (const rollout of rollouts) {
+    for (const name of claims(rollout)) byName.set(name, [...(byName.get(name) ?? []), rollout]);
+  }
+  return (rollout) =>
+    [...new Set(claims(rollout).flatMap((name) => byName.get(name) ?? []))].filter((other) => other !== rollout);
+}
+
+/** What validation compares: the names of the workload and of the stable Services, in either version. */
+function claims(rollout: Json): string[] {
+  const spec = member(rollout, 'spec');
+  const names = [stringAt(spec, 'workloadRef', 'name'), stringAt(spec, 'objectRef', 'workloadRef', 'name')];
+  const services = ['canary', 'blueGreen'].flatMap((style) => {
+    const routings = at(rollout, ['spec', 'strategy', style, 'trafficRoutings']);
+    return isList(routings) ? routings.map((routing) => stringAt(routing, 'service')) : [];
+  });
+  return [
+    ...names.flatMap((name) => (name === undefined ? [] : [`workload ${name}`])),
+    ...services.flatMap((name) => (name === undefined ? [] : [`service ${name}`])),
   ];
 }
 

@@ -22,15 +22,21 @@ const NO_MANIFESTS = new Set(['kustomization.yaml', 'kustomization.yml', 'packag
  * Reads files, folders (all `*.yaml`, `*.yml` and `*.json` below them, but for hidden folders and `node_modules`) and
  * standard input (`-`). A file that is named twice is read once.
  *
+ * @param onFile is told each file that is about to be read
  * @throws UsageError for what is not there, cannot be read, is no UTF-8 text, or holds no manifest.
  */
-export async function readInput(paths: readonly string[], readStdin: () => Promise<Uint8Array>): Promise<Input> {
+export async function readInput(
+  paths: readonly string[],
+  readStdin: () => Promise<Uint8Array>,
+  onFile: (name: string) => void = () => undefined,
+): Promise<Input> {
   const manifests: Manifest[] = [];
   const errors: ManifestError[] = [];
   const sources = new Map(paths.flatMap((path) => filesOf(path).map((file) => [keyOf(file), file] as const)));
   for (const file of sources.values()) {
-    const bytes = file === '-' ? await readStdin() : attempt(file, 'read', () => readFileSync(file));
     const name = file === '-' ? STDIN_NAME : file;
+    onFile(name);
+    const bytes = file === '-' ? await readStdin() : attempt(file, 'read', () => readFileSync(file));
     if (!isUtf8(bytes)) throw new UsageError(`${name} is not a text in UTF-8; manifests are`);
     const read = readManifests(Buffer.from(bytes).toString('utf8'), name);
     manifests.push(...read.documents);

@@ -1,4 +1,4 @@
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { called, folderWith, SEED } from './called.testing.ts';
@@ -202,6 +202,15 @@ test('two Rollouts of one workload are an error of both', async () => {
     expect.stringMatching(/^rollout.yaml:6:3: spec.workloadRef: is released by Rollout default\/other already/),
     expect.stringMatching(/^rollout.yaml:27:3: spec.workloadRef: is released by Rollout default\/web already/),
   ]);
+});
+
+test('two Rollouts that share a stable Service are a warning of both, whichever version they are written in', async () => {
+  const seed = readFileSync(`${SEED}/rollout.yaml`, 'utf8');
+  const { code, lines } = await findings(
+    [seed, ROLLOUT.replace('service: web', 'service: nginx-service')].join('---\n'),
+  );
+  expect(code).toBe(0);
+  expect(lines.filter((line) => line.includes('is a stable Service of'))).toHaveLength(2);
 });
 
 test('an object that is written twice is a warning that names the first', async () => {

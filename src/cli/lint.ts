@@ -1,6 +1,7 @@
 import { checkManifests } from './checks.ts';
 import { errorFinding, type Finding, findingLine, hasErrors, sorted } from './finding.ts';
 import { readInput } from './input.ts';
+import { openProgress } from './progress.ts';
 import type { Surroundings, Terminal } from './terminal.ts';
 import { EXIT } from './usage-error.ts';
 
@@ -11,8 +12,10 @@ export type LintOptions = { readonly filename: readonly string[]; readonly outpu
  * @returns the exit code: 1 when there are errors; warnings alone are fine.
  */
 export async function lint(options: LintOptions, terminal: Terminal, { readStdin }: Surroundings): Promise<number> {
-  const { manifests, errors, files } = await readInput(options.filename, readStdin);
-  const findings = sorted([...errors.map(errorFinding), ...checkManifests(manifests)]);
+  const progress = openProgress(terminal.err);
+  const { manifests, errors, files } = await readInput(options.filename, readStdin, progress.at);
+  const findings = sorted([...errors.map(errorFinding), ...checkManifests(manifests, progress.at)]);
+  progress.end();
   if (options.output === 'json') terminal.out.line(JSON.stringify(findings, undefined, 2));
   else for (const finding of findings) terminal.out.line(findingLine(finding, terminal.out));
   terminal.err.line(summary(findings, manifests.length, files));

@@ -12,6 +12,8 @@ export type Preview = {
   /** `namespace/name` of the Rollout. */
   readonly name: string;
   readonly steps: number;
+  /** A TrafficRouting that the Rollout leaves its traffic to. */
+  readonly routedBy: string | undefined;
   readonly subjects: readonly PreviewedSubject[];
 };
 export type PreviewedSubject = Played & { readonly subject: Subject };

@@ -405,3 +405,29 @@ test('a Rollout that steers nothing has nothing to show, and says so', async () 
     err: 'Rollout default/web names no gateway object: its release changes pods only\n',
   });
 });
+
+test('a Rollout that leaves its traffic to a TrafficRouting has a warning, since that is not shown', async () => {
+  const stdin = INGRESS.replace(/ {6}trafficRoutings.*\n/, '      trafficRoutingRef: shared\n');
+  const { code, err } = await called(['preview', '-f', '-'], { stdin });
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: 'warning: Rollout default/web: TrafficRouting shared carries its traffic, which a preview does not show\n',
+  });
+});
+
+test('hundreds of routes, each of them changed, are shown whole', async () => {
+  const routes = Array.from({ length: 500 }, (_, index) => ({
+    name: `r${index}`,
+    route: [{ destination: { host: 'nginx-service', subset: 'version-base' } }],
+  }));
+  const virtualService = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'nginx-vs' },
+    spec: { hosts: ['*'], http: routes },
+  };
+  const argv = ['-f', `${SEED}/rollout.yaml`, '-f', `${SEED}/destinationrule.yaml`, '-f', '-'];
+  const { out } = await called(['preview', ...argv, '--step', '1'], { stdin: JSON.stringify(virtualService) });
+  expect(out.match(/^\+ +weight: 20$/gm)).toHaveLength(500);
+  expect(out.match(/^-/gm)).toBe(null);
+});

@@ -32,11 +32,12 @@ export async function preview(
 ): Promise<number> {
   const { out, err } = terminal;
   const library = loadLibrary();
-  const { plans, findings } = planned(await readInput(options.filename, readStdin), library);
+  const progress = openProgress(err);
+  const { plans, findings } = planned(await readInput(options.filename, readStdin, progress.at), library);
+  progress.end();
   for (const finding of findings) err.line(findingLine(finding, err));
   if (hasErrors(findings)) return EXIT.findings;
   const isWanted = wantedMoments(plans, options.step);
-  const progress = openProgress(err);
   const previews = plans.map((plan) => played(plan, library, progress));
   progress.end();
   const isComplete = previews.every(isFine);
@@ -72,6 +73,7 @@ function played({ rollout, name, steps, subjects }: ReleasePlan, library: Librar
   return {
     name,
     steps,
+    routedBy: rollout.spec?.strategy.canary?.trafficRoutingRef || undefined,
     subjects: subjects.map((subject) => {
       progress.at(`Rollout ${name}: ${subject.target.kind} ${subject.target.name}`);
       const byHash = new Map([...shipped, subject.script].map((script) => [script.hash, script]));
@@ -86,7 +88,9 @@ function isFine({ subjects }: Preview): boolean {
 }
 
 /** What happened beside the objects: each a line that starts with how grave it is. */
-function notesOf({ name, subjects }: Preview): string[] {
+function notesOf({ name, subjects, routedBy }: Preview): string[] {
+  if (routedBy !== undefined)
+    return [`warning: Rollout ${name}: TrafficRouting ${routedBy} carries its traffic, which a preview does not show`];
   if (subjects.length === 0) return [`Rollout ${name} names no gateway object: its release changes pods only`];
   return subjects.flatMap((played) => {
     const { kind, name: object } = played.subject.target;
