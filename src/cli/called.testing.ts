@@ -5,8 +5,8 @@ import { onTestFinished } from 'vitest';
 import { run } from './main.ts';
 import type { Surroundings } from './terminal.ts';
 
-/** What a command did. */
-export type Called = { readonly code: number; readonly out: string; readonly err: string };
+/** What a command did; `all` is what a terminal shows: both streams in the order of writing. */
+export type Called = { readonly code: number; readonly out: string; readonly err: string; readonly all: string };
 
 type Given = {
   readonly stdin?: string;
@@ -17,11 +17,12 @@ type Given = {
 
 /** Runs a command in this process, as `bin/sluice.js` does in its own. */
 export async function called(argv: readonly string[], given: Given = {}): Promise<Called> {
-  const written = { out: '', err: '' };
+  const written = { out: '', err: '', all: '' };
   const stream = (name: 'out' | 'err') => ({
     isTTY: given.isTTY,
     write: (text: string) => {
       written[name] += text;
+      written.all += text;
     },
   });
   const code = await run(argv, {

@@ -41,12 +41,19 @@ function objectFindings(manifest: Manifest, rivals: (rollout: Json) => readonly 
   const schema = validateSchema(value);
   if (!isRollout(value)) return schema.map((violation) => violationFinding(manifest, violation));
   const { violations, warnings } = validateRollout(value, { others: rivals(value) });
-  // a value of the wrong shape is told once, by the check that says what shape it must have
-  const meaning = violations.filter(({ path }) => !schema.some((other) => startsWith(path, other.path)));
+  const meaning = violations.filter(({ path }) => !schema.some((shape) => explains(shape.path, path)));
   return [
     ...[...schema, ...meaning].map((violation) => violationFinding(manifest, violation)),
     ...warnings.map((warning) => warningFinding(manifest, warning)),
   ];
+}
+
+/**
+ * True when a value's wrong shape is why its meaning is wrong too: it is told once, by the check that says what shape it
+ * must have. An entry of `matches` seems to be without conditions when those that it has cannot be read.
+ */
+function explains(shape: FieldPath, meaning: FieldPath): boolean {
+  return startsWith(meaning, shape) || (meaning.at(-2) === 'matches' && startsWith(shape, meaning));
 }
 
 /**

@@ -115,6 +115,16 @@ test('a value that has the wrong type is not judged a second time', async () => 
   expect(lines).toHaveLength(1);
 });
 
+test('conditions that cannot be read are not told to be missing', async () => {
+  const { lines } = await findings(
+    ROLLOUT.replace(
+      'replicas: 20%',
+      'replicas: 20%\n          matches: [{headers: [{type: Regex, name: a, value: b}]}]',
+    ),
+  );
+  expect(lines).toEqual([expect.stringMatching(/matches\[0\].headers\[0\].type: "Regex" is not known/)]);
+});
+
 test('anchors are read as what they stand for, and a finding in one names the anchor', async () => {
   const anchored = ROLLOUT.replace('name: web\nspec', 'name: &name web\nspec').replaceAll(': web\n', ': *name\n');
   expect((await findings(anchored)).lines).toEqual([]);

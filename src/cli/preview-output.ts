@@ -91,7 +91,7 @@ function remarks({ state, subject, before }: Shown, out: Channel): string[] {
   const { object } = state;
   if (object === undefined)
     return [out.paint('dim', before === undefined ? 'there is none in this step' : 'deleted in this step')];
-  const kept = ownAnnotations(object).map(([key, value]) => `${key} (${Buffer.byteLength(value)} bytes)`);
+  const kept = ownAnnotations(object).map(([key]) => key);
   return kept.length === 0 ? [] : [out.paint('dim', `annotations of Sluice: ${kept.join(', ')}`)];
 }
 

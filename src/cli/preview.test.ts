@@ -82,7 +82,8 @@ test('diffs come by default: a heading for each step and object, what changes, a
 +        host: nginx-service
 +        subset: canary
 +      weight: 20
-annotations of Sluice: directive.sluice.dev/rollouts-demo (`);
+annotations of Sluice: directive.sluice.dev/rollouts-demo, rollouts.kruise.io/original-spec-configuration
+`);
   expect(out).toContain('Rollout default/rollouts-demo, step 2/2: DestinationRule nginx-dr\nno change\n');
   expect(out.split('restored: the same, byte for byte as canonical JSON\n')).toHaveLength(3);
   expect(out).not.toContain('\x1b[');
