@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -17,7 +16,9 @@ import { shippedScript } from './virtual-service.ts';
 
 const ROUNDS = 9;
 const MILLISECONDS = 200;
-const WARM_UP_MILLISECONDS = 1000;
+const WARM_UP_MILLISECONDS = 500;
+/** What each server answers before anything counts: compilers are still at work after thousands of requests. */
+const FIRST_REQUESTS = { requests: 5000, milliseconds: 6000 };
 const REQUESTS = 20_000;
 
 /** Different objects that requests name in turn: a server meets many, and remembers them one by one. */
@@ -61,6 +62,11 @@ export async function measureAdmission(progress: (line: string) => void): Promis
       bare: await serverOf(start('bare-server.ts', certificates)),
     };
     const load = loadGenerator(start('load.ts'));
+    progress('(b) warming up');
+    for (const side of SIDES) {
+      const { port } = servers[side];
+      await load({ ...FIRST_REQUESTS, port, path: PATH, bodies: bodiesOf('step', 10), connections: 8 });
+    }
     const measurements: Measurement[] = [];
     for (const scenario of SCENARIOS) {
       progress(`(b) ${titleOf(scenario)}`);
@@ -76,21 +82,31 @@ export async function measureAdmission(progress: (line: string) => void): Promis
 type Server = { readonly port: number; readonly process: ChildProcess };
 
 async function serverOf(process: ChildProcess): Promise<Server> {
-  const [{ port }] = (await once(process, 'message')) as [ServerReady];
+  const { port } = await messageOf<ServerReady>(process);
   return { port, process };
 }
 
 /** CPU time of a server so far, in milliseconds. */
 async function cpuOf({ process }: Server): Promise<number> {
   process.send('cpu');
-  const [{ microseconds }] = (await once(process, 'message')) as [CpuTime];
-  return microseconds / 1000;
+  return (await messageOf<CpuTime>(process)).microseconds / 1000;
+}
+
+/** The next message of a process of ours, which is of the type that it was asked for. @throws when it ends instead. */
+function messageOf<T>(process: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null) => reject(new Error(`${process.spawnargs[1]} ended with code ${code}`));
+    process.once('exit', ended);
+    process.once('message', (message) => {
+      process.off('exit', ended);
+      resolve(message as T);
+    });
+  });
 }
 
 async function measureScenario(load: Load, servers: Sides<Server>, scenario: Scenario): Promise<Measurement[]> {
   const { write, routes, connections } = scenario;
-  const script = shippedScript();
-  const bodies = Array.from({ length: OBJECTS }, (_, i) => reviewText(write, routes, `checkout-${i}`, script));
+  const bodies = bodiesOf(write, routes);
   for (const side of ['remembered', 'cold'] as const) await checkAnswer(servers[side].port, bodies[0] ?? '', write);
 
   const request = { path: PATH, bodies, connections, requests: REQUESTS };
@@ -111,21 +127,20 @@ async function measureScenario(load: Load, servers: Sides<Server>, scenario: Sce
   });
 }
 
+function bodiesOf(write: WriteName, routes: number): string[] {
+  const script = shippedScript();
+  return Array.from({ length: OBJECTS }, (_, i) => reviewText(write, routes, `checkout-${i}`, script));
+}
+
 /** What one round of load gave, and the CPU time of the server for each request, in milliseconds. */
 type Answers = LoadAnswer & { readonly cpu: number };
 
 type Load = (request: LoadRequest) => Promise<LoadAnswer>;
 
-function loadGenerator(child: ChildProcess): Load {
-  const ended = new Promise<never>((_, reject) => {
-    child.once('exit', (code) => reject(new Error(`the load generator ended with code ${code}`)));
-  });
-  // It ends when the measuring is over, and nobody waits any more.
-  ended.catch(() => undefined);
-  return async (request) => {
-    child.send(request);
-    const [answer] = (await Promise.race([once(child, 'message'), ended])) as [LoadAnswer];
-    return answer;
+function loadGenerator(process: ChildProcess): Load {
+  return (request) => {
+    process.send(request);
+    return messageOf<LoadAnswer>(process);
   };
 }
 
