@@ -8,15 +8,20 @@ import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
 
+/** The Node that Sluice is developed and tested with. */
+const BEST = [24, 0];
 /** Type stripping is on by default, and without a warning, from here on. */
 const OLDEST = [22, 18];
+const BUNDLED = fileURLToPath(new URL(`node_modules/node/bin/node${process.platform === 'win32' ? '.exe' : ''}`, root));
 
-if (isRecent(process.versions.node)) await runHere();
-else handOver();
+if (isAtLeast(BEST)) await runHere();
+else if (existsSync(BUNDLED)) handOver();
+else if (isAtLeast(OLDEST)) await runHere();
+else refuse();
 
-function isRecent(version) {
-  const [major, minor] = version.split('.').map(Number);
-  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+function isAtLeast([wantedMajor, wantedMinor]) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
 async function runHere() {
@@ -48,24 +53,23 @@ async function readStdin() {
   return Buffer.concat(chunks);
 }
 
+function refuse() {
+  process.stderr.write(
+    `sluice needs Node ${OLDEST.join('.')} or newer, and this is ${process.versions.node}. Run \`npm ci\` in ${fileURLToPath(root)}, which brings one along, or install it.\n`,
+  );
+  process.exitCode = 2;
+}
+
 /** Runs the same command with the Node that `npm ci` has installed. */
 function handOver() {
-  const node = fileURLToPath(new URL(`node_modules/node/bin/node${process.platform === 'win32' ? '.exe' : ''}`, root));
-  if (!existsSync(node)) {
-    process.stderr.write(
-      `sluice needs Node ${OLDEST.join('.')} or newer, and this is ${process.versions.node}. Run \`npm ci\` in ${fileURLToPath(root)}, which brings one along, or install it.\n`,
-    );
-    process.exitCode = 2;
-    return;
-  }
   // With the name it was called by, so that help goes on saying `kubectl sluice`.
-  const child = spawn(node, [process.argv[1], ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(BUNDLED, [process.argv[1], ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   // Ctrl-C reaches the child by itself, from the terminal that both have; twice would mean "at once".
   const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   process.on('SIGINT', () => hasTerminal || child.kill('SIGINT'));
   child.on('error', (error) => {
-    process.stderr.write(`cannot start ${node}: ${error.message}\n`);
+    process.stderr.write(`cannot start ${BUNDLED}: ${error.message}\n`);
     process.exitCode = 2;
   });
   child.on('exit', (code, signal) => {

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { folderWith, SEED } from './called.testing.ts';
+import { folderWith, OLD_NODE, SEED } from './called.testing.ts';
 
 const BIN = resolve('bin/sluice.js');
 
@@ -41,9 +41,6 @@ test('standard input is read to its end', () => {
   const input = `# ${'long '.repeat(50_000)}\nkind: A\n`;
   expect(bin(['lint', '-f', '-'], { input })).toMatchObject({ code: 1, out: expect.stringContaining('<stdin>:2:1:') });
 });
-
-/** Makes a Node of any version look like an old one. */
-const OLD_NODE = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.10.0' } })`;
 
 test('a Node that is too old hands over to that of the package: arguments, output, exit code', () => {
   const argv = ['lint', '-f', 'no-such-file.yaml'];

@@ -51,3 +51,6 @@ export function folderWith(files: Readonly<Record<string, string>>): string {
 }
 
 export const SEED = 'test/fixtures/seed-000';
+
+/** Given to `node --import`, makes a Node of any version look like an old one. */
+export const OLD_NODE = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.10.0' } })`;

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseJson } from '../json/text.ts';
 import { at, type Json, member, stringAt } from '../json/value.ts';
-import { called, folderWith, SEED } from './called.testing.ts';
+import { called, folderWith, OLD_NODE, SEED } from './called.testing.ts';
 
 /** One folder with certificates for all tests: keys take a while to find. */
 let authority: string;
@@ -33,7 +33,11 @@ type Served = {
 };
 
 /** Starts the real process on free ports, and waits for the log line that names them. */
-async function served(...argv: string[]): Promise<Served> {
+function served(...argv: string[]): Promise<Served> {
+  return servedBy([], argv);
+}
+
+async function servedBy(node: readonly string[], argv: readonly string[]): Promise<Served> {
   const folder = folderWith(certificates);
   const words = [
     'serve',
@@ -48,7 +52,9 @@ async function served(...argv: string[]): Promise<Served> {
     '--metrics-port',
     '0',
   ];
-  const child = spawn(process.execPath, ['bin/sluice.js', ...words, ...argv], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...node, 'bin/sluice.js', ...words, ...argv], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   onTestFinished(() => {
     child.kill('SIGKILL');
   });
@@ -116,6 +122,15 @@ test('a request that runs when SIGTERM comes is answered, and then the process e
   child.kill('SIGTERM');
   expect(stringAt(await line('"stopping"'), 'signal')).toBe('SIGTERM');
   expect(at(await finished(sent), ['response'])).toMatchObject({ uid: 'u-1', allowed: true });
+  expect(await exitCode(child)).toBe(0);
+});
+
+test('a Node that is too old passes the signal on, and ends as the one that it handed over to', async () => {
+  const { child, port, line } = await servedBy(['--import', OLD_NODE], []);
+  const sent = await begun(port);
+  child.kill('SIGTERM');
+  await line('"stopping"');
+  expect(at(await finished(sent), ['response', 'allowed'])).toBe(true);
   expect(await exitCode(child)).toBe(0);
 });
 
