@@ -23,7 +23,7 @@ import { stepDirective, stepsOf } from '../rollout/directives.ts';
 import { type Target, targetsOf } from '../rollout/targets.ts';
 import { errorFinding, type Finding, findingLine, violationFinding } from './finding.ts';
 import { attempt } from './input.ts';
-import { groupOf, isRollout, nameOf, objectLabel } from './objects.ts';
+import { besideObject, groupOf, isRollout, nameOf, objectLabel } from './objects.ts';
 import type { Terminal } from './terminal.ts';
 import { EXIT, UsageError } from './usage-error.ts';
 
@@ -125,7 +125,7 @@ function pairOf(rollouts: readonly Rollout[], objects: readonly Manifest[], opti
   const targets = rollouts.flatMap((rollout) => targetsOf(rollout).map((target) => ({ rollout, target })));
   for (const { rollout, target } of targets) {
     const object = objects.map(({ value }) => value).find((value) => isMap(value) && isNamed(value, target));
-    if (isMap(object)) return { rollout, target, object };
+    if (isMap(object)) return { rollout: besideObject(rollout, object), target, object };
   }
   const named = targets.map(({ target }) => `${target.kind} ${target.name}`).join(', ') || 'no object';
   const given = objects.map(({ value }) => objectLabel(value)).join(', ');

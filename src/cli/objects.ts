@@ -1,9 +1,6 @@
+import type { Rollout } from '../api/generated.ts';
 import { GROUP, SCRIPT_CONFIG_MAP } from '../api/names.ts';
-import { type Json, type JsonMap, stringAt } from '../json/value.ts';
-import type { Manifest } from '../manifest/manifest.ts';
-
-/** A manifest that is a map, as every object of Kubernetes is. */
-export type ObjectManifest = Manifest & { readonly value: JsonMap };
+import { type Json, stringAt } from '../json/value.ts';
 
 /** The group of an apiVersion, empty for the core kinds. */
 export function groupOf(apiVersion: string): string {
@@ -42,4 +39,14 @@ export function rolloutLabel(rollout: Json): string {
 export function objectLabel(object: Json): string {
   const namespace = namespaceOf(object);
   return `${stringAt(object, 'kind') ?? 'object'} ${namespace === undefined ? '' : `${namespace}/`}${nameOf(object)}`;
+}
+
+/**
+ * A Rollout in the namespace of its object, when it has none of its own: files without a namespace go where those beside
+ * them go, and scripts tell Services apart by their namespace.
+ */
+export function besideObject(rollout: Rollout, object: Json): Rollout {
+  const namespace = namespaceOf(object);
+  if (rollout.metadata.namespace !== undefined || namespace === undefined) return rollout;
+  return { ...rollout, metadata: { ...rollout.metadata, namespace } };
 }

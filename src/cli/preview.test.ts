@@ -157,6 +157,16 @@ test('an object of another namespace is not the one that is named', async () => 
   );
 });
 
+test('a Rollout without a namespace is in that of its object, so that short names of Services mean the same', async () => {
+  const virtualService = readFileSync(`${SEED}/virtualservice.yaml`, 'utf8').replace(
+    '  name: nginx-vs',
+    '  name: nginx-vs\n  namespace: shop',
+  );
+  const argv = ['-f', `${SEED}/rollout.yaml`, '-f', `${SEED}/destinationrule.yaml`, '-f', '-', '--step', '1'];
+  const [first] = await previewed(argv, virtualService);
+  expect(at(first?.object, ['spec', 'http', 0, 'route', 1, 'weight'])).toBe(20);
+});
+
 test('an object that could be either of two is an error', async () => {
   const { code, err } = await called(['preview', ...SEED_FILES, '-f', '-'], {
     stdin: readFileSync(`${SEED}/virtualservice.yaml`, 'utf8'),

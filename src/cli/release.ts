@@ -4,13 +4,13 @@ import { ANNOTATIONS, DIRECTIVE_PREFIX } from '../api/names.ts';
 import { violationText } from '../api/violation.ts';
 import { canonicalJson } from '../json/text.ts';
 import { isMap, type Json, type JsonMap } from '../json/value.ts';
-import type { Script } from '../lua/script.ts';
 import { decide, type Operation, type Write } from '../rewrite/decide.ts';
 import { directiveKey, encodeDirective } from '../rewrite/directive.ts';
 import type { Rewriter } from '../rewrite/rewriter.ts';
 import { canaryIngress } from '../rollout/canary-ingress.ts';
 import { stepDirective, stepsOf } from '../rollout/directives.ts';
 import type { Target } from '../rollout/targets.ts';
+import { besideObject } from './objects.ts';
 import type { Subject } from './plan.ts';
 
 /** A moment of a release: a step, counted from 1, or its end. */
@@ -44,6 +44,7 @@ type Admitted = { readonly object: JsonMap; readonly warnings: readonly string[]
  * @param source the object as its file has it; for a target with the Ingress contract the stable Ingress.
  */
 export function playRelease(rollout: Rollout, { target, source, script }: Subject, rewriter: Rewriter): Played {
+  const placed = besideObject(rollout, source);
   const states: State[] = [];
   let stored = source;
   try {
@@ -51,7 +52,10 @@ export function playRelease(rollout: Rollout, { target, source, script }: Subjec
     const stage = stageOf(rollout, target, stored, rewriter);
     let current = stage.isOurs ? undefined : stored;
     for (const moment of momentsOf(rollout)) {
-      const directive = moment === 'restore' ? undefined : directiveText(rollout, moment, target, script, current);
+      const directive =
+        moment === 'restore'
+          ? undefined
+          : directiveText(placed, moment, { target, script }, isDirected(current, stage.key));
       const next = step(current, directive, stage);
       current = next?.object;
       states.push({ moment, object: current, warnings: next?.warnings ?? [] });
@@ -79,19 +83,22 @@ export function momentsOf(rollout: Rollout): Moment[] {
   return [...stepsOf(rollout).map((_, index) => index + 1), 'restore'];
 }
 
+/** @param continues whether the object was rewritten in the step before, so that its original must be there */
 function directiveText(
   rollout: Rollout,
   step: number,
-  target: Target,
-  script: Script,
-  current: JsonMap | undefined,
+  { target, script }: Pick<Subject, 'target' | 'script'>,
+  continues: boolean,
 ): string | undefined {
   const { matches, violations } = conditionTerms(stepsOf(rollout)[step - 1]?.matches as Json | undefined, ['matches']);
   // a Rollout that passed validation has none
   if (violations.length > 0) throw new Error(violations.map(violationText).join('; '));
-  const continues = current !== undefined && ownAnnotations(current).length > 0;
   const directive = stepDirective(rollout, step, target, script, matches, '', continues);
   return directive === undefined ? undefined : encodeDirective(directive);
+}
+
+function isDirected(object: JsonMap | undefined, key: string): boolean {
+  return object !== undefined && ownAnnotations(object).some(([own]) => own === key);
 }
 
 type Stage = {
