@@ -11,12 +11,12 @@ export type LineSink = { write(line: string): void };
 
 /**
  * Makes the one logger of a process: JSON lines, to standard output unless told otherwise. Lines to a descriptor are
- * gathered and written in blocks of 4 KiB, at the latest after a second: a write for each line would cost more than
+ * gathered and written in blocks of 12 KiB, at the latest after a second: a write for each line would cost more than
  * everything else that a request is logged with. Whoever ends the process flushes first.
  */
 export function openLog(level: LogLevel, sink: LineSink | number = 1): OpenLog {
   if (typeof sink !== 'number') return { log: pino({ level, base: null }, sink), flush: nothingHeld };
-  const destination = pino.destination({ fd: sink, sync: false, minLength: 4096, periodicFlush: 1000 });
+  const destination = pino.destination({ fd: sink, sync: false, minLength: 12_288, periodicFlush: 1000 });
   return { log: pino({ level, base: null }, destination), flush: () => destination.flushSync() };
 }
 
