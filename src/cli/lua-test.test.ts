@@ -16,7 +16,7 @@ test('every case of every shipped script passes, and the last line says how many
 });
 
 test('the script of the documentation passes its case in a folder of another project', async () => {
-  expect(await called(['lua', 'test', OTHER_PROJECT])).toEqual({ code: 0, out: '1 passed, 0 failed\n', err: '' });
+  expect(await called(['lua', 'test', OTHER_PROJECT])).toMatchObject({ code: 0, out: '1 passed, 0 failed\n', err: '' });
 });
 
 test('several folders count together', async () => {

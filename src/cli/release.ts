@@ -79,7 +79,7 @@ function stageOf(rollout: Rollout, target: Target, stored: JsonMap, rewriter: Re
 }
 
 /** Every step of a Rollout, then its end. */
-export function momentsOf(rollout: Rollout): Moment[] {
+function momentsOf(rollout: Rollout): Moment[] {
   return [...stepsOf(rollout).map((_, index) => index + 1), 'restore'];
 }
 

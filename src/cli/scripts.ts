@@ -36,7 +36,7 @@ export function scriptSources(manifests: readonly Manifest[]): ScriptSources {
 }
 
 /** The key under which the ConfigMap holds the script that is asked for. */
-export function scriptKey(request: ScriptRequest): string {
+function scriptKey(request: ScriptRequest): string {
   return request.contract === 'ingress'
     ? ingressScriptKey(request.classType)
     : customScriptKey(request.kind, request.group);

@@ -50,7 +50,7 @@ export class Channel {
  * Colours are for terminals; `FORCE_COLOR` (anything but `0` and `false`) asks for them anywhere and wins over
  * `NO_COLOR` (anything but empty, no-color.org), as in Node itself.
  */
-export function wantsColors(isTerminal: boolean, env: Surroundings['env']): boolean {
+function wantsColors(isTerminal: boolean, env: Surroundings['env']): boolean {
   const forced = env['FORCE_COLOR'];
   if (forced !== undefined) return forced !== '0' && forced !== 'false';
   if ((env['NO_COLOR'] ?? '') !== '') return false;
