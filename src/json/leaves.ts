@@ -19,16 +19,17 @@ export function leafCounts(value: Json): LeafCounts {
   return counts;
 }
 
+/** True when `value` has a leaf that can only come from `made`: one that `made` has and `from` has nowhere. */
+export function bearsTrace(value: Json, made: Json, from: Json): boolean {
+  const [own, before] = [leafCounts(value), leafCounts(from)];
+  for (const leaf of leafCounts(made).keys()) if (!before.has(leaf) && own.has(leaf)) return true;
+  return false;
+}
+
 /** The number of leaves that only one side has. */
 export function leafDifference(a: LeafCounts, b: LeafCounts): number {
   let sum = 0;
   for (const [leaf, count] of a) sum += Math.abs(count - (b.get(leaf) ?? 0));
   for (const [leaf, count] of b) if (!a.has(leaf)) sum += count;
   return sum;
-}
-
-/** True when fewer leaves tell `value` from `near` than from `far`. */
-export function isNearer(value: Json, near: Json, far: Json): boolean {
-  const counts = leafCounts(value);
-  return leafDifference(counts, leafCounts(near)) < leafDifference(counts, leafCounts(far));
 }

@@ -99,3 +99,10 @@ test('lists of thousands of elements are aligned in bounded time', () => {
   expect(pairs.get(1500)).toBe(2999);
   expect(pairs.size).toBeGreaterThanOrEqual(1500);
 });
+
+test('when the effort of a write is used up, lists are paired by place', () => {
+  expect([...align(['a', 'b', 'c'], ['c', 'a'], { steps: 0 })]).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
+});

@@ -1,27 +1,29 @@
 import { canonicalJson } from '../json/text.ts';
-import { isList, isMap, type Json, type JsonList, stringAt } from '../json/value.ts';
+import { isList, isMap, type Json, type JsonList, member, stringAt } from '../json/value.ts';
 
 /** Index in the first list → index in the second, for elements that are taken to be the same one. */
 export type Alignment = ReadonlyMap<number, number>;
 
 /** Likeness is reckoned for at most this many left-over elements on each side. */
 const LEFT_OVER_LIMIT = 64;
-/** The longest-common-subsequence table is filled for at most this many cells. */
-const TABLE_LIMIT = 250_000;
 /** Elements that share no name must be at least this alike to be taken for the same. */
 const LIKE_ENOUGH = 0.5;
 /** Elements with different names are the same only if one was renamed: everything else then agrees. */
 const RENAMED = 0.6;
 
 /**
- * What is left of the work that one write may cost in likeness, in comparisons of values. Counted down; a write that has
- * used it up is aligned by equality alone, so that no object makes other admissions wait.
+ * What is left of the work that one write may cost in aligning lists, in steps of some 20 ns: characters written out,
+ * cells of tables, values compared. It is counted down; when it is used up lists are paired by place, so that no object
+ * makes other admissions wait.
  */
-export type Effort = { comparisons: number };
+export type Effort = { steps: number };
 
 export function fullEffort(): Effort {
-  return { comparisons: 200_000 };
+  return { steps: 1_000_000 };
 }
+
+/** What one comparison of values costs, in steps. */
+const COMPARISON = 5;
 
 /**
  * Tells which element of `b` is which element of `a`: first the longest common subsequence of equal elements, then equal
@@ -42,18 +44,24 @@ export function align(
     pairs.set(i, j);
     taken.add(j);
   };
-  const [idsA, idsB] = identities(a, b);
-  for (const [i, j] of commonSubsequence(idsA, idsB)) pair(i, j);
+  if (effort.steps <= 0) return byPlace(a, b);
+  const [idsA, idsB] = identities(a, b, effort);
+  for (const [i, j] of commonSubsequence(idsA, idsB, effort)) pair(i, j);
   pairMoved(idsA, idsB, pairs, taken, pair);
-  if (effort.comparisons > 0) pairAlike(a, b, pairs, taken, pair, effort, isPreferred);
+  if (effort.steps > 0) pairAlike(a, b, pairs, taken, pair, effort, isPreferred);
   return pairs;
 }
 
+function byPlace(a: JsonList, b: JsonList): Alignment {
+  return new Map(Array.from({ length: Math.min(a.length, b.length) }, (_, i) => [i, i]));
+}
+
 /** Equal elements get equal numbers. */
-function identities(a: JsonList, b: JsonList): [number[], number[]] {
+function identities(a: JsonList, b: JsonList, effort: Effort): [number[], number[]] {
   const numbers = new Map<string, number>();
   const idOf = (value: Json): number => {
     const text = canonicalJson(value);
+    effort.steps -= text.length;
     const known = numbers.get(text) ?? numbers.size;
     numbers.set(text, known);
     return known;
@@ -62,7 +70,7 @@ function identities(a: JsonList, b: JsonList): [number[], number[]] {
 }
 
 /** Pairs of indexes of a longest common subsequence. What both lists begin or end with alike is taken off first. */
-function commonSubsequence(a: number[], b: number[]): [number, number][] {
+function commonSubsequence(a: number[], b: number[], effort: Effort): [number, number][] {
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start++;
   let endA = a.length;
@@ -73,14 +81,15 @@ function commonSubsequence(a: number[], b: number[]): [number, number][] {
   }
   const head = a.slice(0, start).map((_, i): [number, number] => [i, i]);
   const tail = a.slice(endA).map((_, i): [number, number] => [endA + i, endB + i]);
-  const middle = tableSubsequence(a.slice(start, endA), b.slice(start, endB));
+  const middle = tableSubsequence(a.slice(start, endA), b.slice(start, endB), effort);
   return [...head, ...middle.map(([i, j]): [number, number] => [i + start, j + start]), ...tail];
 }
 
-function tableSubsequence(a: number[], b: number[]): [number, number][] {
+function tableSubsequence(a: number[], b: number[], effort: Effort): [number, number][] {
   const width = b.length + 1;
-  // A list this long and this different is paired by equality alone, in the next step.
-  if (a.length * b.length > TABLE_LIMIT) return [];
+  // Lists this long and this different are paired by equality alone, in the next step.
+  if (a.length * b.length > effort.steps) return [];
+  effort.steps -= a.length * b.length;
   const lengths = new Uint32Array((a.length + 1) * width);
   const cell = (i: number, j: number): number => lengths[i * width + j] ?? 0;
   for (let i = a.length - 1; i >= 0; i--) {
@@ -97,15 +106,35 @@ function tableSubsequence(a: number[], b: number[]): [number, number][] {
   return result;
 }
 
+/** Hands out indexes by what is there, first come, first served, each once. */
+export function placesOf<K>(
+  indexes: readonly number[],
+  keyOf: (index: number) => K,
+): { next(key: K): number | undefined } {
+  const places = new Map<K, { readonly list: number[]; used: number }>();
+  for (const index of indexes) {
+    const key = keyOf(index);
+    const known = places.get(key);
+    if (known === undefined) places.set(key, { list: [index], used: 0 });
+    else known.list.push(index);
+  }
+  return {
+    next(key) {
+      const found = places.get(key);
+      return found === undefined ? undefined : found.list[found.used++];
+    },
+  };
+}
+
 type Pair = (i: number, j: number) => void;
 
 function pairMoved(a: number[], b: number[], pairs: Alignment, taken: ReadonlySet<number>, pair: Pair): void {
-  const free = new Map<number, number[]>();
-  b.forEach((id, j) => {
-    if (!taken.has(j)) free.set(id, [...(free.get(id) ?? []), j]);
-  });
+  const free = placesOf(
+    [...b.keys()].filter((j) => !taken.has(j)),
+    (j) => b[j] ?? 0,
+  );
   a.forEach((id, i) => {
-    const j = pairs.has(i) ? undefined : free.get(id)?.shift();
+    const j = pairs.has(i) ? undefined : free.next(id);
     if (j !== undefined) pair(i, j);
   });
 }
@@ -150,13 +179,14 @@ function nameOf(element: Json | undefined): string | undefined {
 
 /** From 0 (nothing in common) to 1 (equal): the share of leaves that agree. */
 function likeness(a: Json, b: Json, effort: Effort): number {
-  if (effort.comparisons-- <= 0) return 0;
+  effort.steps -= COMPARISON;
+  if (effort.steps <= 0) return 0;
   if (isMap(a) && isMap(b)) {
     const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
     if (keys.size === 0) return 1;
     let sum = 0;
     for (const key of keys) {
-      const [left, right] = [a[key], b[key]];
+      const [left, right] = [member(a, key), member(b, key)];
       if (left !== undefined && right !== undefined) sum += likeness(left, right, effort);
     }
     return sum / keys.size;

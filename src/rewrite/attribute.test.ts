@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Json, JsonList } from '../json/value.ts';
 import { fullEffort } from './align.ts';
-import { attribute, type Path, type Reading } from './attribute.ts';
+import { attribute, type Context, type Path } from './attribute.ts';
 
 /** Base, original and incoming of one path, with where each base element came from (index of the original). */
 type Case = {
@@ -23,16 +23,16 @@ function attributed({ base, original, incoming, from = [], declares = false, exp
     const [element, source] = [(base as JsonList)[b], o === undefined ? undefined : (original as JsonList)[o]];
     if (element !== undefined && source !== undefined) sources.set(element, source);
   });
-  const reading: Reading = {
+  const context: Context = {
     storage: 'custom',
     effort: fullEffort(),
     sourceOf: (element) => sources.get(element),
-    evidence: () => ({ declares: () => declares, fromSource: () => declares }),
+    evidence: () => ({ isApply: declares, states: () => false, declares: () => declares, fromSource: () => declares }),
     explains: () => explains,
     computedValues: 'put back',
     onUnkept: (path: Path) => unkept.push(path.join('.')),
   };
-  return { result: attribute(base, original, incoming, ['spec'], reading), unkept };
+  return { result: attribute(base, original, incoming, ['spec'], context), unkept };
 }
 
 const rule = (host: string, weight?: number, more: Record<string, Json> = {}): Json => ({
@@ -99,7 +99,7 @@ test('a value that the rewrite computes and somebody sets by hand is put back an
 
 test('the same value from the source is the new original', () => {
   const kind: Case = { base: { weight: 80 }, original: { weight: 100 }, incoming: { weight: 50 }, declares: true };
-  expect(attributed(kind)).toEqual({ result: { weight: 50 }, unkept: [] });
+  expect(attributed(kind)).toEqual({ result: { weight: 50 }, unkept: ['spec.weight'] });
 });
 
 test('elements that the rewrite had taken away keep their place', () => {
@@ -130,7 +130,7 @@ test('a list that only the rewrite had stays absent when nothing of it is kept',
   const base = { backends: [rule('canary', 20)] };
   const { result, unkept } = attributed({ base, original: {}, incoming: { backends: [rule('canary', 30)] } });
   expect(result).toEqual({});
-  expect(unkept).toEqual(['spec.backends.0']);
+  expect(unkept).toEqual(['spec.backends.0', 'spec.backends']);
 });
 
 test('moves, duplicates and scalars of a list follow the writer', () => {

@@ -1,15 +1,15 @@
 import { equal } from '../json/equal.ts';
-import { isNearer } from '../json/leaves.ts';
-import { isList, isMap, isScalar, type Json, type JsonList, type JsonMap } from '../json/value.ts';
-import { type Alignment, align, type Effort } from './align.ts';
-import { type Storage, same } from './covers.ts';
+import { bearsTrace } from '../json/leaves.ts';
+import { isList, isMap, isScalar, type Json, type JsonList, type JsonMap, member } from '../json/value.ts';
+import { type Alignment, align, type Effort, placesOf } from './align.ts';
+import { isStored, type Storage } from './covers.ts';
 import type { Evidence } from './evidence.ts';
 
 /** Keys and indexes from the declared part down: `['spec', 'http', 2, 'timeout']`. */
 export type Path = readonly (string | number)[];
 
 /** What attribution needs to know beyond the three values. */
-export type Reading = {
+export type Context = {
   readonly storage: Storage;
   readonly effort: Effort;
   /** The element of the original that an element of the base came from; undefined for the rewrite's own. */
@@ -21,9 +21,12 @@ export type Reading = {
   /** What becomes of an edit by hand of a value that the rewrite computes: a share of traffic is put back, a setting of
    * the user's own (maxSurge, say) is kept for the time after the release. */
   readonly computedValues: 'put back' | 'keep for later';
-  /** Told about each value set by hand that is not in effect. */
+  /** Told about each value that was set by hand where the rewrite decides. */
   readonly onUnkept: (path: Path) => void;
 };
+
+/** Deeper values are edited as a whole: nobody writes such objects by hand, and stacks end. */
+const DEPTH_LIMIT = 200;
 
 /**
  * Attributes what a writer sent to the user's original, path by path. An apply replaces only what its source mentions,
@@ -37,22 +40,43 @@ export function attribute(
   original: Json | undefined,
   incoming: Json | undefined,
   path: Path,
-  reading: Reading,
+  context: Context,
 ): Json | undefined {
-  if (same(incoming, original, reading.storage)) return original;
-  if (same(incoming, base, reading.storage)) return isSaid(incoming, path, reading) ? incoming : original;
-  if (isMap(incoming) && (isMap(base) || isMap(original))) {
-    return attributeMap(isMap(base) ? base : {}, isMap(original) ? original : undefined, incoming, path, reading);
+  if (isStored(base, incoming, context.storage)) return attributeView(base, original, incoming, path, context);
+  if (!isMap(incoming) && equal(incoming, original)) {
+    // The value of before: a source that was applied again, or somebody who undoes the rewrite by hand.
+    if (!context.evidence().fromSource(path, incoming)) context.onUnkept(path);
+    return original;
   }
-  if (isList(incoming) && isList(base)) {
-    return attributeList(base, isList(original) ? original : undefined, incoming, path, reading);
+  if (path.length < DEPTH_LIMIT && isMap(incoming) && (isMap(base) || isMap(original))) {
+    return attributeMap(isMap(base) ? base : {}, isMap(original) ? original : undefined, incoming, path, context);
   }
-  return attributeValue(base, original, incoming, path, reading);
+  if (path.length < DEPTH_LIMIT && isList(incoming) && isList(base)) {
+    return attributeList(base, isList(original) ? original : undefined, incoming, path, context);
+  }
+  return attributeValue(base, original, incoming, path, context);
 }
 
-/** A value (or absence) that the rewrite happens to give as well is the user's when the user's source says it. */
-function isSaid(incoming: Json | undefined, path: Path, reading: Reading): boolean {
-  return (incoming === undefined || isScalar(incoming)) && reading.evidence().declares(path, incoming);
+/**
+ * What equals the view is the user's where the text of the user's source has it, too, as far down as single values.
+ * Owning a field is not enough here: in the second pass of an apply the source owns what the first pass rewrote.
+ */
+function attributeView(
+  base: Json | undefined,
+  original: Json | undefined,
+  incoming: Json | undefined,
+  path: Path,
+  context: Context,
+): Json | undefined {
+  if (base === original || equal(base, original)) return original;
+  if (!context.evidence().isApply) return original;
+  if (incoming === undefined || isScalar(incoming)) {
+    return context.evidence().states(path, incoming) ? incoming : original;
+  }
+  if (isMap(incoming) && isMap(base) && path.length < DEPTH_LIMIT) {
+    return attributeMap(base, isMap(original) ? original : undefined, incoming, path, context);
+  }
+  return original;
 }
 
 function attributeValue(
@@ -60,13 +84,13 @@ function attributeValue(
   original: Json | undefined,
   incoming: Json | undefined,
   path: Path,
-  reading: Reading,
+  context: Context,
 ): Json | undefined {
-  const computed = !same(base, original, reading.storage);
-  if (!computed || reading.evidence().fromSource(path, incoming)) return incoming;
-  if (base === undefined) return incoming;
-  reading.onUnkept(path);
-  return reading.computedValues === 'keep for later' ? incoming : original;
+  if (equal(base, original)) return incoming;
+  context.onUnkept(path);
+  const isRemoval = incoming === undefined && (isMap(original) || isList(original));
+  if (base === undefined || isRemoval || context.evidence().fromSource(path, incoming)) return incoming;
+  return context.computedValues === 'keep for later' ? incoming : original;
 }
 
 function attributeMap(
@@ -74,42 +98,39 @@ function attributeMap(
   original: JsonMap | undefined,
   incoming: JsonMap,
   path: Path,
-  reading: Reading,
+  context: Context,
 ): Json | undefined {
-  const result: { [key: string]: Json } = Object.create(null);
+  const entries: [string, Json][] = [];
   let changed = original === undefined;
-  const before = original ?? {};
-  for (const key of Object.keys({ ...before, ...incoming, ...base })) {
-    const value = attribute(own(base, key), own(before, key), own(incoming, key), [...path, key], reading);
-    if (value !== own(before, key)) changed = true;
-    if (value !== undefined) result[key] = value;
+  const keys = new Set([...Object.keys(original ?? {}), ...Object.keys(incoming), ...Object.keys(base)]);
+  for (const key of keys) {
+    const before = member(original, key);
+    const value = attribute(member(base, key), before, member(incoming, key), [...path, key], context);
+    if (value !== before) changed = true;
+    if (value !== undefined) entries.push([key, value]);
   }
   if (!changed) return original;
-  if (original === undefined && Object.keys(result).length === 0) return undefined;
-  return plain(result);
+  if (original === undefined && entries.length === 0) return undefined;
+  return Object.fromEntries(entries);
 }
 
 /**
  * A list that differs from both is merged as an edit of the rewritten view. Where that loses something and the source
- * owns the list, or the list bears less trace of the view than of the original (a source that came in while we were not
- * called), it is the original as it stands.
+ * owns the list, or the list bears no trace of the view (a source that came in while we were not called), it is the
+ * original as it stands.
  */
 function attributeList(
   base: JsonList,
   original: JsonList | undefined,
   incoming: JsonList,
   path: Path,
-  reading: Reading,
+  context: Context,
 ): Json | undefined {
-  const unkept: Path[] = [];
-  const merged = mergeList(base, original ?? [], incoming, path, {
-    ...reading,
-    onUnkept: (inner) => unkept.push(inner),
-  });
-  if (reading.explains(path, merged)) return settled(merged, original);
-  if (reading.evidence().fromSource(path, incoming) || isNearer(incoming, original ?? [], base)) return incoming;
-  reading.onUnkept(unkept[0] ?? path);
-  return settled(merged, original);
+  const merged = mergeList(base, original ?? [], incoming, path, context);
+  if (context.explains(path, merged)) return settled(merged, original);
+  if (context.evidence().fromSource(path, incoming)) return incoming;
+  context.onUnkept(path);
+  return bearsTrace(incoming, base, original ?? []) ? settled(merged, original) : incoming;
 }
 
 /** A list that only the rewrite had, and of which nothing is the user's, stays absent. */
@@ -125,19 +146,17 @@ function settled(merged: JsonList, original: JsonList | undefined): Json | undef
  * is reckoned by {@link align}. The rewrite's own elements drop out, the user's new ones come in, elements that the
  * rewrite had taken away keep their place behind their predecessor.
  */
-function mergeList(base: JsonList, original: JsonList, incoming: JsonList, path: Path, reading: Reading): JsonList {
-  const originalOfBase = provenance(base, original, reading);
-  const incomingOfBase = align(base, incoming, reading.effort, (b) => originalOfBase.has(b));
+function mergeList(base: JsonList, original: JsonList, incoming: JsonList, path: Path, context: Context): JsonList {
+  const originalOfBase = provenance(base, original, context);
+  const incomingOfBase = align(base, incoming, context.effort, (b) => originalOfBase.has(b));
   const baseOfIncoming = inverse(incomingOfBase);
   const rewritten = new Set(originalOfBase.values());
-  // Elements that the rewrite had taken away and the writer put in again.
-  const putBack = inverse(
-    onlyEqual(
-      align(original, incoming, { comparisons: 0 }),
-      original,
-      incoming,
-      (o, i) => !rewritten.has(o) && !baseOfIncoming.has(i),
-    ),
+  const putBack = restoredElements(
+    original,
+    incoming,
+    (o) => rewritten.has(o),
+    (i) => baseOfIncoming.has(i),
+    context.effort,
   );
   const placed = new Set(putBack.values());
   const merged: { value: Json; from: number | undefined }[] = [];
@@ -149,10 +168,13 @@ function mergeList(base: JsonList, original: JsonList, incoming: JsonList, path:
     }
     const o = originalOfBase.get(b);
     if (o === undefined) {
-      reportOwn(base[b], element, [...path, i], reading);
+      if (isStored(base[b], element, context.storage)) return;
+      if (bearsTrace([element], [base[b] ?? null], original)) context.onUnkept([...path, i]);
+      // A new element of the user's that only looks like the rewrite's own.
+      else merged.push({ value: element, from: undefined });
       return;
     }
-    const inner: Reading = { ...reading, explains: () => true };
+    const inner: Context = { ...context, explains: () => true };
     const value = attribute(base[b], original[o], element, [...path, o], inner);
     if (value !== undefined) merged.push({ value, from: o });
   });
@@ -164,46 +186,51 @@ function mergeList(base: JsonList, original: JsonList, incoming: JsonList, path:
   return merged.map(({ value }) => value);
 }
 
-/** The pairs of equal elements that the filter admits. */
-function onlyEqual(
-  pairs: Alignment,
-  a: JsonList,
-  b: JsonList,
-  admits: (i: number, j: number) => boolean,
+/**
+ * Elements that the rewrite had taken away and the writer put in again: index in what was sent → index in the original.
+ */
+function restoredElements(
+  original: JsonList,
+  incoming: JsonList,
+  isRewritten: (o: number) => boolean,
+  isPaired: (i: number) => boolean,
+  effort: Effort,
 ): Map<number, number> {
-  return new Map([...pairs].filter(([i, j]) => admits(i, j) && equal(a[i], b[j])));
+  const gone = [...original.keys()].filter((o) => !isRewritten(o));
+  const fresh = [...incoming.keys()].filter((i) => !isPaired(i));
+  const result = new Map<number, number>();
+  if (gone.length === 0 || fresh.length === 0) return result;
+  const pairs = align(elementsAt(original, gone), elementsAt(incoming, fresh), effort);
+  for (const [g, f] of pairs) {
+    const [o, i] = [gone[g], fresh[f]];
+    if (o !== undefined && i !== undefined && equal(original[o], incoming[i])) result.set(i, o);
+  }
+  return result;
 }
 
-function reportOwn(base: Json | undefined, incoming: Json, path: Path, reading: Reading): void {
-  if (!same(base, incoming, reading.storage)) reading.onUnkept(path);
+function elementsAt(list: JsonList, indexes: readonly number[]): Json[] {
+  return indexes.map((index) => list[index] ?? null);
 }
 
-function provenance(base: JsonList, original: JsonList, { sourceOf, effort }: Reading): Alignment {
+function provenance(base: JsonList, original: JsonList, { sourceOf, effort }: Context): Alignment {
   if (sourceOf === undefined) return inverse(align(original, base, effort));
-  const indexes = new Map<Json, number[]>();
-  original.forEach((element, o) => {
-    if (typeof element === 'object' && element !== null) indexes.set(element, [...(indexes.get(element) ?? []), o]);
-  });
+  const places = placesOf([...original.keys()], (o) => original[o] ?? null);
   const result = new Map<number, number>();
   base.forEach((element, b) => {
     const source = sourceOf(element);
     // One element of the original that comes out twice was copied: the second one is the rewrite's own.
-    const o = source === undefined ? undefined : indexes.get(source)?.shift();
+    const o = source === undefined || isScalar(source) ? undefined : places.next(source);
     if (o !== undefined) result.set(b, o);
   });
-  return withScalars(result, base, original);
+  return withScalars(result, base, original, effort);
 }
 
 /** Scalars have no identity: those of the base are the original's where they are equal. */
-function withScalars(known: Map<number, number>, base: JsonList, original: JsonList): Alignment {
-  const isValue = (element: Json) => !isMap(element) && !isList(element);
-  const originals = [...original.keys()].filter((o) => isValue(original[o] ?? null));
-  const bases = [...base.keys()].filter((b) => isValue(base[b] ?? null));
+function withScalars(known: Map<number, number>, base: JsonList, original: JsonList, effort: Effort): Alignment {
+  const originals = [...original.keys()].filter((o) => isScalar(original[o] ?? null));
+  const bases = [...base.keys()].filter((b) => isScalar(base[b] ?? null));
   if (originals.length === 0 || bases.length === 0) return known;
-  const pairs = align(
-    originals.map((o) => original[o] ?? null),
-    bases.map((b) => base[b] ?? null),
-  );
+  const pairs = align(elementsAt(original, originals), elementsAt(base, bases), effort);
   for (const [i, j] of pairs) {
     const [o, b] = [originals[i], bases[j]];
     if (o !== undefined && b !== undefined) known.set(b, o);
@@ -213,13 +240,4 @@ function withScalars(known: Map<number, number>, base: JsonList, original: JsonL
 
 function inverse(pairs: Alignment): Map<number, number> {
   return new Map([...pairs].map(([from, to]) => [to, from]));
-}
-
-function own(map: JsonMap, key: string): Json | undefined {
-  return Object.hasOwn(map, key) ? map[key] : undefined;
-}
-
-/** Keys such as `__proto__` are data: the result is built without a prototype, then handed on as an ordinary object. */
-function plain(map: JsonMap): JsonMap {
-  return Object.fromEntries(Object.entries(map));
 }

@@ -177,12 +177,17 @@ test('a broken original that somebody writes over a good one is put back', () =>
   });
 });
 
-test('a directive that is not JSON denies edits until the controller mends it', () => {
+test('while a directive is not JSON edits are kept for later, with a warning, until the controller mends it', () => {
   const live = thing({ weight: 80 }, { [KEY]: 'not JSON', [ANNOTATIONS.original]: ORIGINAL });
   const edit = thing({ weight: 80, timeout: '5s' }, { [KEY]: 'not JSON', [ANNOTATIONS.original]: ORIGINAL });
-  expect(update(edit, live)).toMatchObject({
-    verdict: 'denied',
-    message: expect.stringContaining(`annotation ${KEY}`),
+  const verdict = update(edit, live);
+  expect(verdict).toMatchObject({
+    warnings: [expect.stringContaining(`annotation ${KEY} is not a directive`)],
+  });
+  const kept = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+  expect(written(verdict)).toMatchObject({
+    '/spec': { weight: 80 },
+    '/metadata/annotations': { [ANNOTATIONS.original]: kept },
   });
   const mended = thing({ weight: 80 }, { [KEY]: directive(30), [ANNOTATIONS.original]: ORIGINAL });
   expect(written(update(mended, live, true))['/spec']).toEqual({ weight: 70 });
@@ -288,4 +293,147 @@ test('the hashes of all scripts that a write may need are known before it is dec
   const incoming = thing({}, { [KEY]: directive(20, broken) });
   const hashes = scriptHashesOf({ operation: 'UPDATE', incoming, live: inRelease, byController: true });
   expect(hashes.sort()).toEqual([split.hash, broken.hash].sort());
+});
+
+describe("what is nobody's edit never becomes one", () => {
+  const route = (weight: number, annotations: JsonMap = {}, metadata: JsonMap = {}) =>
+    thing({ weight }, annotations, metadata);
+  const own = { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL };
+
+  test('a last-applied text of long ago is no evidence in another write', () => {
+    const last = { [ANNOTATIONS.lastApplied]: JSON.stringify({ spec: { weight: 80 } }) };
+    const live = route(80, { ...own, ...last });
+    const verdict = update({ ...live, spec: { weight: 80, timeout: '5s' } }, live);
+    const original = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+    expect(written(verdict)['/metadata/annotations']).toMatchObject({ [ANNOTATIONS.original]: original });
+  });
+
+  test('a client-side apply that says what the view shows is the new original', () => {
+    const text = (weight: number) => ({ [ANNOTATIONS.lastApplied]: JSON.stringify({ spec: { weight } }) });
+    const verdict = update(route(80, { ...own, ...text(80) }), route(80, { ...own, ...text(100) }));
+    const original = encodeOriginal({ spec: { weight: 80 } }, 'example.com/v1');
+    expect(written(verdict)['/metadata/annotations']).toMatchObject({ [ANNOTATIONS.original]: original });
+  });
+
+  test('owning a field is no evidence for a value that the rewrite put there', () => {
+    const managedFields = [
+      { manager: 'argo', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:weight': {} } } },
+      { manager: 'other', operation: 'Update', fieldsV1: {} },
+    ];
+    const live = route(80, own, { managedFields });
+    const write = { operation: 'UPDATE' as const, live, byController: false, fieldManager: 'argo' };
+    const verdict = decide({ ...write, incoming: { ...live, spec: { weight: 80, timeout: '5s' } } }, rewriter);
+    const original = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+    expect(written(verdict)['/metadata/annotations']).toMatchObject({ [ANNOTATIONS.original]: original });
+  });
+});
+
+test('undoing the rewrite by hand is put back, with a warning', () => {
+  const verdict = update(thing({ weight: 100 }, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL }), inRelease);
+  expect(written(verdict)['/spec']).toEqual({ weight: 80 });
+  expect(verdict).toMatchObject({ warnings: [expect.stringContaining('kubectl sluice abort web -n shop')] });
+});
+
+test('an edit is not denied for a script that was gone before: it is kept for later', () => {
+  const gone = directive(20, makeScript('gone', 'return obj.data -- gone', new Map()));
+  const live = thing({ weight: 80 }, { [KEY]: gone, [ANNOTATIONS.original]: ORIGINAL });
+  const verdict = update({ ...live, spec: { weight: 80, timeout: '5s' } }, live);
+  expect(verdict).toMatchObject({ verdict: 'rewritten', warnings: [expect.stringContaining('until this is mended')] });
+  const original = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+  expect(written(verdict)).toMatchObject({
+    '/spec': { weight: 80 },
+    '/metadata/annotations': { [ANNOTATIONS.original]: original },
+  });
+});
+
+test('an original of another version that somebody writes over a good one is put back, not denied', () => {
+  const foreign = encodeOriginal({ spec: {} }, 'example.com/v9');
+  const incoming = thing({ weight: 80 }, { [KEY]: directive(20), [ANNOTATIONS.original]: foreign });
+  expect(written(update(incoming, inRelease))).toEqual({
+    '/metadata/annotations': { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL },
+  });
+});
+
+test('an object nested beyond all reason is denied in words, not by a fault', () => {
+  let deep: JsonMap = { weight: 80 };
+  for (let i = 0; i < 20_000; i++) deep = { weight: 80, deep };
+  const verdict = update(thing(deep, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL }), inRelease);
+  expect(verdict).toMatchObject({ verdict: 'denied', message: expect.stringContaining('levels deep') });
+});
+
+test('an object that is going is left alone, whatever is sent for it', () => {
+  const live = thing(
+    { weight: 80 },
+    { [KEY]: directive(20), [ANNOTATIONS.original]: '{' },
+    { deletionTimestamp: 'now' },
+  );
+  expect(update(thing({ weight: 1 }), live)).toEqual({ verdict: 'untouched', warnings: [] });
+});
+
+test('a saved object that still says that it was going is unwrapped like any other', () => {
+  const exported = thing(
+    { weight: 80 },
+    { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL },
+    { deletionTimestamp: 'then' },
+  );
+  const verdict = decide({ operation: 'CREATE', incoming: exported, byController: false }, rewriter);
+  expect(written(verdict)['/spec']).toEqual({ weight: 100 });
+});
+
+test('a view that comes without its original is stored as sent, with a warning', () => {
+  const verdict = decide(
+    { operation: 'CREATE', incoming: thing({ weight: 80 }, { [KEY]: directive(20) }), byController: false },
+    rewriter,
+  );
+  expect(verdict).toMatchObject({ warnings: [expect.stringContaining('saved in the middle of a release')] });
+  expect(written(verdict)).toEqual({ '/metadata/annotations': undefined });
+});
+
+test('an annotation that is no text is no directive', () => {
+  const incoming = thing({ weight: 1 }, { [KEY]: { toString: 1 } });
+  expect(update(incoming, thing({}))).toEqual({ verdict: 'untouched', warnings: [] });
+});
+
+test("empty texts in labels and annotations are the user's, also of kinds that lose empty fields", () => {
+  const ingress = (annotations: JsonMap) => ({
+    ...thing({ weight: 80 }, annotations),
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+  });
+  const own = {
+    [KEY]: directive(20),
+    [ANNOTATIONS.original]: encodeOriginal({ spec: { weight: 100 } }, 'networking.k8s.io/v1'),
+  };
+  const verdict = update(ingress({ ...own, 'example.com/flag': '' }), ingress(own));
+  const original = encodeOriginal(
+    { spec: { weight: 100 }, annotations: { 'example.com/flag': '' } },
+    'networking.k8s.io/v1',
+  );
+  expect(written(verdict)['/metadata/annotations']).toMatchObject({
+    'example.com/flag': '',
+    [ANNOTATIONS.original]: original,
+  });
+  const withFlag = ingress({ 'example.com/flag': '', ...own, [ANNOTATIONS.original]: original });
+  expect(
+    written(update(ingress({ ...own, [ANNOTATIONS.original]: original }), withFlag))['/metadata/annotations'],
+  ).toEqual(own);
+});
+
+test('keys are in one order when a script sees them, whatever order they were sent in', () => {
+  const order = makeScript(
+    'order',
+    'local s, k = obj.data.spec, {}; for n in pairs(s.m) do k[#k + 1] = n end; s.keys = k; return obj.data',
+    new Map(),
+  );
+  const own = createRewriter((hash) => (hash === order.hash ? order : undefined));
+  const first = decide(
+    {
+      operation: 'UPDATE',
+      incoming: thing({ m: { b: 1, a: 2 } }, { [KEY]: directive(20, order) }),
+      live: thing({ m: { b: 1, a: 2 } }),
+      byController: true,
+    },
+    own,
+  );
+  expect(written(first)['/spec']).toMatchObject({ keys: ['a', 'b'] });
 });

@@ -1,9 +1,11 @@
-import { ANNOTATIONS, DIRECTIVE_PREFIX } from '../api/names.ts';
+import { ANNOTATIONS } from '../api/names.ts';
 import { equal } from '../json/equal.ts';
-import { isMap, type Json, type JsonMap } from '../json/value.ts';
-import type { Storage } from './covers.ts';
-import { type Declared, declaredOf, isBuiltIn, isNotUsers, type Scope, scopeOf, specWith } from './declared.ts';
-import { isClaimed } from './evidence.ts';
+import { at, type Json, type JsonMap, stringAt } from '../json/value.ts';
+import type { Path } from './attribute.ts';
+import { type Declared, declaredOf, isBuiltIn, type Scope, scopeOf } from './declared.ts';
+import { glanceAt } from './directive.ts';
+import { isClaimed, isNewSource } from './evidence.ts';
+import { annotationsOf, annotationsSize, type Operation, operationsFor } from './operations.ts';
 import { CorruptOriginal, encodeOriginal } from './original.ts';
 import { type Own, ownOf, sameDirectives } from './own-keys.ts';
 import { attributeWrite, bestReading, type Reading, readingOf } from './reading.ts';
@@ -22,11 +24,6 @@ export type Write = {
   /** `request.options.fieldManager`. */
   readonly fieldManager?: string;
 };
-
-/** One operation of an RFC 6902 patch. Whole values are replaced: how finely is invisible outside. */
-export type Operation =
-  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: Json }
-  | { readonly op: 'remove'; readonly path: string };
 
 /** What to answer. */
 export type Verdict =
@@ -48,33 +45,19 @@ const ANNOTATIONS_LIMIT = 256 * 1024;
  * ```
  */
 export function decide(write: Write, rewriter: Rewriter): Verdict {
-  const { incoming, live, byController } = write;
-  const own = { incoming: ownOf(incoming), live: ownOf(live) };
+  const own = { incoming: ownOf(write.incoming), live: ownOf(write.live) };
   const takesPart = own.incoming.directives.size > 0 || own.live.directives.size > 0;
-  if (!takesPart || isDeleting(incoming)) return { verdict: 'untouched', warnings: [] };
-  const scope = scopeOf(incoming);
-  const sent = declaredOf(incoming, scope);
-  const stored = live === undefined ? {} : declaredOf(live, scope);
-  const sameUser = live !== undefined && equal(sent as Json, stored as Json);
-  if (!byController && sameUser && sameOwn(own.incoming, own.live)) return { verdict: 'untouched', warnings: [] };
-  const wanted = byController ? own.incoming.directives : own.live.directives;
-  const situation: Situation = {
-    write,
-    own,
-    wanted,
-    scope,
-    sent,
-    stored,
-    sameUser,
-    object: objectName(incoming),
-    storage: isBuiltIn(incoming) ? 'built-in' : 'custom',
-  };
+  if (!takesPart || isDeleting(write)) return { verdict: 'untouched', warnings: [] };
   try {
+    const situation = situationOf(write, own);
+    if (changesNothing(situation)) return { verdict: 'untouched', warnings: [] };
     return answer(situation, originalFor(situation, rewriter), rewriter);
   } catch (error) {
     if (error instanceof CorruptOriginal || error instanceof RewriteFailed || error instanceof Refused) {
       return { verdict: 'denied', message: error.message };
     }
+    // V8's word for a stack that is used up: the object is nested thousands of levels deep.
+    if (error instanceof RangeError) return { verdict: 'denied', message: warning.tooDeep() };
     throw error;
   }
 }
@@ -82,10 +65,7 @@ export function decide(write: Write, rewriter: Rewriter): Verdict {
 /** The hashes of all scripts that {@link decide} may ask for. */
 export function scriptHashesOf(write: Write): string[] {
   const texts = [...ownOf(write.incoming).directives.values(), ...ownOf(write.live).directives.values()];
-  const hashes = texts.flatMap((text) =>
-    [...text.matchAll(/"hash":"([0-9a-f]{8,64})"/g)].map(([, hash]) => hash ?? ''),
-  );
-  return [...new Set(hashes)];
+  return [...new Set(texts.flatMap((text) => glanceAt(text).hash ?? []))];
 }
 
 type Situation = {
@@ -93,52 +73,85 @@ type Situation = {
   readonly own: { readonly incoming: Own; readonly live: Own };
   /** The directives that count: the controller's own request may change them, nobody else's. */
   readonly wanted: ReadonlyMap<string, string>;
+  readonly object: ObjectName;
   readonly scope: Scope;
   readonly sent: Declared;
   readonly stored: Declared;
-  readonly sameUser: boolean;
-  readonly object: ObjectName;
-  readonly storage: Storage;
+  /** Whether what the user declares is as it is stored. Asked for lazily: it costs a comparison of the whole object. */
+  readonly sameUser: () => boolean;
 };
+
+function situationOf(write: Write, own: Situation['own']): Situation {
+  const { incoming, live, byController } = write;
+  const scope = scopeOf(incoming);
+  const sent = declaredOf(incoming, scope);
+  const stored = live === undefined ? {} : declaredOf(live, scope);
+  let same: boolean | undefined;
+  const sameUser = () => {
+    same ??= live !== undefined && equal(sent as Json, stored as Json);
+    return same;
+  };
+  const wanted = byController ? own.incoming.directives : own.live.directives;
+  return { write, own, wanted, object: objectName(incoming), scope, sent, stored, sameUser };
+}
 
 /** A write that cannot be carried out without losing something. */
 class Refused extends Error {}
 
-/** The user's original after this write. */
-type Outcome =
-  | { readonly type: 'original'; readonly declared: Declared; readonly warnings: readonly string[] }
-  /** A directive without its original: it must not be captured again from a rewritten object. */
-  | { readonly type: 'orphan' };
+function changesNothing({ write, own, sameUser }: Situation): boolean {
+  return (
+    !write.byController &&
+    own.incoming.original === own.live.original &&
+    sameDirectives(own.incoming.directives, own.live.directives) &&
+    !isNewSource(write.incoming, write.live) &&
+    sameUser()
+  );
+}
 
-function originalFor(s: Situation, rewriter: Rewriter): Outcome {
+/** The user's original after this write. */
+type Found = {
+  readonly declared: Declared;
+  /** Where somebody set a value that the rewrite decides. */
+  readonly doubtful: readonly Path[];
+  readonly warnings: readonly string[];
+  /** A directive without its original: it must not be captured again from a rewritten object. */
+  readonly isOrphan: boolean;
+};
+
+function originalFor(s: Situation, rewriter: Rewriter): Found {
   const { own, wanted, sent } = s;
   const liveRewrites = rewrites(own.live.directives);
   // An original without a directive is a leftover of another tool: nobody knows whether it is still true.
   if (!liveRewrites && own.live.original !== undefined && rewrites(wanted)) throw new Refused(warning.leftover());
+  const asSent: Found = { declared: sent, doubtful: [], warnings: [], isOrphan: false };
   if (!liveRewrites && own.incoming.original === undefined) {
-    if (continues(wanted)) return { type: 'orphan' };
-    return { type: 'original', declared: sent, warnings: [] };
+    if (continues(wanted)) return { ...asSent, isOrphan: true };
+    const exported = s.write.byController || !rewrites(own.incoming.directives);
+    return exported ? asSent : { ...asSent, warnings: [warning.viewWithoutOriginal()] };
   }
   const readings = readingsOf(s, liveRewrites, rewriter);
   const reading = bestReading(readings, sent);
-  if (reading === undefined) {
-    return liveRewrites ? { type: 'orphan' } : { type: 'original', declared: sent, warnings: [] };
-  }
-  const { original, unkept } = attributeWrite(
-    reading,
-    sent,
-    s.object,
-    rewriter,
-    { storage: s.storage, computedValues: s.object.kind === 'Deployment' ? 'keep for later' : 'put back' },
-    {
-      incoming: s.write.incoming,
-      live: s.write.live,
-      fieldManager: s.write.fieldManager,
-      replaced: own.live.original !== undefined && own.incoming.original === undefined && s.write.live !== undefined,
+  if (reading === undefined) return { ...asSent, isOrphan: liveRewrites };
+  const { original, doubtful } = attributeWrite(reading, sent, circumstances(s), rewriter);
+  const unseen = reading.isUnseen && reading.directives === own.incoming.directives;
+  return { declared: original, doubtful, warnings: unseen ? [warning.viewUnknown()] : [], isOrphan: false };
+}
+
+function circumstances(s: Situation): Parameters<typeof attributeWrite>[2] {
+  const { write, own, object, stored } = s;
+  return {
+    object,
+    stored,
+    storage: s.scope.metadata && isBuiltIn(write.incoming) ? 'built-in' : 'custom',
+    // A Deployment's strategy is the user's own setting, for the time after the release.
+    computedValues: object.kind === 'Deployment' ? 'keep for later' : 'put back',
+    evidence: {
+      incoming: write.incoming,
+      live: write.live,
+      fieldManager: write.fieldManager,
+      replaced: write.live !== undefined && own.live.original !== undefined && own.incoming.original === undefined,
     },
-  );
-  const warnings = unkept.length === 0 ? [] : [warning.unkept(unkept, wanted)];
-  return { type: 'original', declared: original, warnings };
+  };
 }
 
 /**
@@ -147,41 +160,57 @@ function originalFor(s: Situation, rewriter: Rewriter): Outcome {
  * forged annotation, which describes nothing that was sent) the live ones do.
  */
 function readingsOf(s: Situation, liveRewrites: boolean, rewriter: Rewriter): Reading[] {
-  const { own, object, stored } = s;
+  const { own, object, stored, sent } = s;
   const live =
     liveRewrites && own.live.original !== undefined
       ? readingOf(object, decoded(own.live.original, s, rewriter), own.live.directives, stored, rewriter)
       : undefined;
-  const incoming = incomingReading(s, live?.original, rewriter);
+  // The usual case, seen by one comparison: the live view is what was sent.
+  if (live !== undefined && own.incoming.original === own.live.original && equal(live.base as Json, sent as Json)) {
+    return [live];
+  }
+  const incoming = incomingReading(s, live, rewriter);
   if (incoming === undefined || live === undefined)
     return [incoming ?? live].filter((reading) => reading !== undefined);
   if (own.incoming.original === own.live.original) return [incoming, live];
+  if (incoming.isUnseen) return [incoming];
   // An original that no client wrote is our own of the pass before, and says more than can be seen: the rewrite may
   // hide the edit that it holds. One that a client wrote is believed if it explains more than the live one.
   return isClaimed(ANNOTATIONS.original, s.write) ? [live, incoming] : [incoming];
 }
 
-function incomingReading(s: Situation, liveOriginal: Declared | undefined, rewriter: Rewriter): Reading | undefined {
+function incomingReading(s: Situation, live: Reading | undefined, rewriter: Rewriter): Reading | undefined {
   const { own, write, object, sent, sameUser } = s;
   const text = own.incoming.original;
   if (text === undefined || own.incoming.directives.size === 0) return undefined;
   const sameText = text === own.live.original;
   const sameView = sameDirectives(own.incoming.directives, own.live.directives);
-  if (sameText && (sameUser || (sameView && !write.byController))) return undefined;
-  let original: Declared;
+  if (sameText && (sameView ? !write.byController : sameUser())) return undefined;
+  const original = decodedOrForeign(text, s, live, rewriter);
+  if (original === undefined) return undefined;
+  const sameOriginal = live !== undefined && equal(original as Json, live.original as Json);
+  if (sameOriginal && sameUser()) return undefined;
+  const reading = readingOf(object, original, own.incoming.directives, sent, rewriter);
+  if (!reading.isUnseen || live === undefined) return reading;
+  // A view that cannot be computed explains nothing: only an object that somebody else saved is believed unseen, and
+  // never by a directive that is none.
+  const isSaved = [...own.incoming.directives.values()].every((each) => glanceAt(each).isDirective);
+  return isSaved && !sameOriginal && !sameUser() ? reading : undefined;
+}
+
+/** What cannot be read describes nothing; with a good original at hand it is put back like any other foreign change. */
+function decodedOrForeign(
+  text: string,
+  s: Situation,
+  live: Reading | undefined,
+  rewriter: Rewriter,
+): Declared | undefined {
   try {
-    original = decoded(text, s, rewriter);
+    return decoded(text, s, rewriter);
   } catch (error) {
-    // What cannot be read describes nothing; with a good one at hand it is put back like any other foreign change.
-    if (error instanceof CorruptOriginal && liveOriginal !== undefined) return undefined;
+    if ((error instanceof CorruptOriginal || error instanceof Refused) && live !== undefined) return undefined;
     throw error;
   }
-  const sameOriginal = liveOriginal !== undefined && equal(original as Json, liveOriginal as Json);
-  if (sameOriginal && sameUser) return undefined;
-  const reading = readingOf(object, original, own.incoming.directives, sent, rewriter);
-  // A view that cannot be computed explains nothing: only an object that somebody else saved is believed unseen.
-  const believed = reading.sourceOf !== undefined || liveOriginal === undefined || !(sameOriginal || sameUser);
-  return believed ? reading : undefined;
 }
 
 function decoded(text: string, { object }: Situation, rewriter: Rewriter): Declared {
@@ -192,20 +221,26 @@ function decoded(text: string, { object }: Situation, rewriter: Rewriter): Decla
   return declared;
 }
 
-function answer(s: Situation, outcome: Outcome, rewriter: Rewriter): Verdict {
-  const notes = [...putBackWarnings(s)];
-  if (outcome.type === 'orphan') {
-    return verdictOf(s, s.sent, undefined, [...notes, warning.orphan(s.wanted)]);
-  }
-  notes.push(...outcome.warnings);
-  if (!rewrites(s.wanted)) return verdictOf(s, outcome.declared, undefined, notes);
-  const original = rewriter.interned(outcome.declared, s.object.apiVersion);
+function answer(s: Situation, found: Found, rewriter: Rewriter): Verdict {
+  const notes = [...putBackWarnings(s), ...found.warnings];
+  if (found.isOrphan) return verdictOf(s, s.sent, undefined, [...notes, warning.orphan(s.wanted)]);
+  if (!rewrites(s.wanted)) return verdictOf(s, found.declared, undefined, notes);
+  const original = rewriter.interned(found.declared, s.object.apiVersion);
   const rewritten = rewrittenOrStored(s, original, rewriter);
+  const unkept = found.doubtful.filter((path) => !isInEffect(path, rewritten.declared, s.sent));
+  if (unkept.length > 0) notes.push(warning.unkept(unkept, s.wanted));
   notes.push(...rewritten.warnings);
   return verdictOf(s, rewritten.declared, originalText(s, original, rewriter), notes);
 }
 
-/** Runs the rewrite. Taking a directive away never fails, and a write that changes nothing of ours is not denied. */
+/** Whether the object will show what was sent, at the path or, inside a list, in the whole list. */
+function isInEffect(path: Path, declared: Declared, sent: Declared): boolean {
+  const inList = path.findIndex((key) => typeof key === 'number');
+  const place = inList < 0 ? path : path.slice(0, inList);
+  return equal(at(declared as Json, place), at(sent as Json, place));
+}
+
+/** Runs the rewrite. Taking a directive away never fails, and a write is denied only for what it caused itself. */
 function rewrittenOrStored(
   s: Situation,
   original: Declared,
@@ -216,10 +251,17 @@ function rewrittenOrStored(
     const { declared, failures } = rewriter.rewrite(s.object, original, s.wanted, onFailure);
     return { declared, warnings: failures.map(warning.skipped) };
   } catch (error) {
-    const causedNothing = s.sameUser && sameDirectives(s.wanted, s.own.live.directives);
-    if (!(error instanceof RewriteFailed) || !causedNothing) throw error;
-    return { declared: s.stored, warnings: [warning.skipped(error)] };
+    if (!(error instanceof RewriteFailed) || !failedBefore(s, rewriter)) throw error;
+    return { declared: s.stored, warnings: [warning.waiting(error)] };
   }
+}
+
+/** Whether the rewrite fails for the live object as it is, so that this write is not the reason. */
+function failedBefore(s: Situation, rewriter: Rewriter): boolean {
+  const { own, wanted, object } = s;
+  if (own.live.original === undefined || !sameDirectives(wanted, own.live.directives)) return false;
+  const live = decodedOrForeign(own.live.original, s, undefined, rewriter);
+  return live !== undefined && readingOf(object, live, wanted, s.stored, rewriter).isUnseen;
 }
 
 function onlyRemoves({ write, wanted, own }: Situation): boolean {
@@ -229,7 +271,7 @@ function onlyRemoves({ write, wanted, own }: Situation): boolean {
 
 /** The bytes that are there stay when they mean the same: compressors differ from machine to machine. */
 function originalText(s: Situation, original: Declared, rewriter: Rewriter): string {
-  for (const text of [s.own.incoming.original, s.own.live.original]) {
+  for (const text of new Set([s.own.incoming.original, s.own.live.original])) {
     if (text !== undefined && isSameOriginal(text, original, s.object.apiVersion, rewriter)) return text;
   }
   return encodeOriginal(original, s.object.apiVersion);
@@ -258,75 +300,34 @@ function verdictOf(
   warnings: readonly string[],
 ): Verdict {
   const { incoming } = s.write;
-  const metadata = isMap(incoming['metadata']) ? incoming['metadata'] : {};
   // Without a rewrite before and after, an original is another tool's and stays; after a restore it goes.
   const restored = !rewrites(s.wanted) && rewrites(s.own.live.directives);
-  const keptOriginal = original ?? (restored ? undefined : s.own.live.original);
-  const annotations: { [key: string]: Json } = {
-    ...notUsers(metadata['annotations'], s.scope),
-    ...(s.scope.metadata ? declared.annotations : {}),
-    ...Object.fromEntries(s.wanted),
-    ...(keptOriginal === undefined ? {} : { [ANNOTATIONS.original]: keptOriginal }),
+  const outcome = {
+    declared,
+    directives: s.wanted,
+    original: original ?? (restored ? undefined : s.own.live.original),
   };
-  const size = annotationsSize(annotations);
+  const operations = operationsFor(incoming, outcome, s.scope);
+  if (operations.length === 0) return { verdict: 'untouched', warnings };
+  const size = annotationsSize(annotationsOf(incoming, outcome, s.scope));
   if (size > ANNOTATIONS_LIMIT) throw new Refused(warning.tooLarge(size, ANNOTATIONS_LIMIT));
-  const operations = [
-    operation('/spec', incoming['spec'], specWith(incoming['spec'], declared, s.scope)),
-    ...(s.scope.metadata
-      ? [
-          operation('/metadata/labels', metadata['labels'], {
-            ...notUsers(metadata['labels'], s.scope),
-            ...declared.labels,
-          }),
-        ]
-      : []),
-    operation('/metadata/annotations', metadata['annotations'], annotations),
-  ].flat();
-  return operations.length === 0 ? { verdict: 'untouched', warnings } : { verdict: 'rewritten', operations, warnings };
+  return { verdict: 'rewritten', operations, warnings };
 }
 
-/** Entries that no rewrite touches: Sluice's bookkeeping and kubectl's, and in kinds of a narrow scope the user's too. */
-function notUsers(map: Json | undefined, scope: Scope): JsonMap {
-  const entries = Object.entries(isMap(map) ? map : {});
-  return Object.fromEntries(entries.filter(([key]) => (isNotUsers(key) ? !isProtected(key) : !scope.metadata)));
-}
-
-function isProtected(key: string): boolean {
-  return key === ANNOTATIONS.original || key.startsWith(DIRECTIVE_PREFIX);
-}
-
-function operation(path: string, before: Json | undefined, after: Json | undefined): Operation[] {
-  const value = isMap(after) && Object.keys(after).length === 0 && path !== '/spec' ? undefined : after;
-  if (equal(before, value)) return [];
-  if (value === undefined) return before === undefined ? [] : [{ op: 'remove', path }];
-  return [{ op: before === undefined ? 'add' : 'replace', path, value }];
-}
-
-function annotationsSize(annotations: JsonMap): number {
-  let size = 0;
-  for (const [key, value] of Object.entries(annotations)) {
-    size += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0);
-  }
-  return size;
-}
-
-function isDeleting(object: JsonMap): boolean {
-  const metadata = object['metadata'];
-  return isMap(metadata) && typeof metadata['deletionTimestamp'] === 'string';
-}
-
-function sameOwn(a: Own, b: Own): boolean {
-  return a.original === b.original && sameDirectives(a.directives, b.directives);
+/** An object that goes is left alone. What a new object says of its own deletion the API server takes off. */
+function isDeleting({ operation, incoming, live }: Write): boolean {
+  const deletedAt = (object: JsonMap | undefined) => stringAt(object, 'metadata', 'deletionTimestamp');
+  return operation === 'UPDATE' && (deletedAt(live) ?? deletedAt(incoming)) !== undefined;
 }
 
 /** True when one of the directives does more than arm the object for the next release. */
 function rewrites(directives: ReadonlyMap<string, string>): boolean {
-  for (const text of directives.values()) if (!text.includes('"action":{"type":"armed"}')) return true;
+  for (const text of directives.values()) if (!glanceAt(text).isArmed) return true;
   return false;
 }
 
 /** True when a directive says that its object has an original: one must not be captured from a rewritten object. */
 function continues(directives: ReadonlyMap<string, string>): boolean {
-  for (const text of directives.values()) if (text.includes('"continues":true')) return true;
+  for (const text of directives.values()) if (glanceAt(text).continues) return true;
   return false;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DIRECTIVE_PREFIX } from '../api/names.ts';
 import { parseJson } from '../json/text.ts';
-import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
+import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 
 /** The version of the rewrite that a directive asks for; a reader of another version must not guess. */
 export const FORMAT = 1;
@@ -78,6 +78,33 @@ export function directiveKey(rolloutName: string): string {
 export function encodeDirective({ format, rollout, revision, step, continues, action }: Directive): string {
   const { namespace, name, uid } = rollout;
   return JSON.stringify({ format, rollout: { namespace, name, uid }, revision, step, continues, action });
+}
+
+/** What decides how an object is treated before its directive is carried out. */
+export type Glance = {
+  readonly isDirective: boolean;
+  readonly isArmed: boolean;
+  readonly continues: boolean;
+  /** The content hash of the script that it names. */
+  readonly hash: string | undefined;
+};
+
+/** Reads the little that is asked for often. A text that is no directive is taken for one that rewrites something. */
+export function glanceAt(text: string): Glance {
+  let value: Json;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    value = null;
+  }
+  const action = member(value, 'action');
+  return {
+    isDirective: isMap(action),
+    isArmed: member(action, 'type') === 'armed',
+    continues: member(value, 'continues') === true,
+    hash: stringAt(action, 'script', 'hash'),
+  };
 }
 
 /** @throws InvalidDirective when the text is not JSON, of another format, or lacks what its action needs. */

@@ -16,39 +16,56 @@ export type WriteEvidence = {
 
 /** Tests of a path in the declared part (`['spec', …]`, `['labels', …]`, `['annotations', …]`) and the value sent there. */
 export type Evidence = {
-  /** The writer's apply names this value, or gave the field up. */
+  /** True when this write is an apply that left evidence: only then can the others hold. */
+  readonly isApply: boolean;
+  /** The text of the apply's source has this very value, or had one there and has none now. */
+  readonly states: (path: Path, value: Json | undefined) => boolean;
+  /** {@link states}, or the writer's apply owns the field. */
   readonly declares: (path: Path, value: Json | undefined) => boolean;
   /** {@link declares}, or the whole write is the source. */
   readonly fromSource: (path: Path, value: Json | undefined) => boolean;
 };
 
+/** How kubectl names itself when it applies on the client's side. */
+const KUBECTL_APPLY = 'kubectl-client-side-apply';
+
 /**
  * Makes the tests for "does the writer's own source say this at this path?":
  * - a replace: everything it sends is the source;
  * - server-side apply: the Apply entry of the request's field manager in `metadata.managedFields` owns the path, or the
- *   value is absent and the manager gave up owning it;
- * - client-side apply: the last-applied annotation that comes in holds that very value there, or held one before.
+ *   value is absent and the manager gave up owning it. Not when the same manager's Update entry changed: then it is an
+ *   update by someone who also applies;
+ * - client-side apply: the last-applied annotation that comes in holds that very value there, or held one before. Only
+ *   when this write brought it: what an apply said long ago is no evidence for somebody else's edit.
  */
 export function sourceEvidence(write: WriteEvidence): Evidence {
-  const declares = applyEvidence(write);
-  return { declares, fromSource: (path, value) => write.replaced || declares(path, value) };
-}
-
-function applyEvidence(write: WriteEvidence): Evidence['declares'] {
-  const applied = appliedFields(write.incoming, write.fieldManager);
-  const appliedBefore = appliedFields(write.live, write.fieldManager);
-  const last = lastApplied(write.incoming);
-  const lastBefore = lastApplied(write.live);
-  return (path, value) => {
+  const { fieldManager } = write;
+  const isUpdate = !equal(entryOf(write.live, fieldManager, 'Update'), entryOf(write.incoming, fieldManager, 'Update'));
+  const applied = isUpdate ? undefined : at(entryOf(write.incoming, fieldManager, 'Apply'), ['fieldsV1']);
+  const appliedBefore = at(entryOf(write.live, fieldManager, 'Apply'), ['fieldsV1']);
+  const last = lastApplied(write);
+  const lastBefore = last === undefined ? undefined : parsed(lastAppliedText(write.live));
+  const states = (path: Path, value: Json | undefined): boolean => {
     const place = inObject(path);
     if (value === undefined) {
-      const gaveUp = owns(appliedBefore, place) && !owns(applied, place) && applied !== undefined;
-      return gaveUp || (at(last, place) === undefined && at(lastBefore, place) !== undefined);
+      const gaveUp = applied !== undefined && owns(appliedBefore, place) && !owns(applied, place);
+      return gaveUp || (last !== undefined && at(last, place) === undefined && at(lastBefore, place) !== undefined);
     }
-    if (owns(applied, place)) return true;
     const said = at(last, place);
     return said !== undefined && equal(said, value);
   };
+  const declares = (path: Path, value: Json | undefined) => owns(applied, inObject(path)) || states(path, value);
+  return {
+    isApply: applied !== undefined || last !== undefined,
+    states,
+    declares,
+    fromSource: (path, value) => write.replaced || declares(path, value),
+  };
+}
+
+/** True when a client-side apply left another record: its source changed, even where the object does not show it. */
+export function isNewSource(incoming: JsonMap, live: JsonMap | undefined): boolean {
+  return lastAppliedText(incoming) !== lastAppliedText(live);
 }
 
 /**
@@ -68,16 +85,19 @@ function inObject(path: Path): Path {
   return path[0] === 'spec' ? path : ['metadata', ...path];
 }
 
-/** `fieldsV1` of the manager's Apply entry (metav1.ManagedFieldsEntry), or undefined when it has none. */
-function appliedFields(object: JsonMap | undefined, manager: string | undefined): Json | undefined {
+/** The manager's entry for the main resource (metav1.ManagedFieldsEntry), or undefined when it has none. */
+function entryOf(
+  object: JsonMap | undefined,
+  manager: string | undefined,
+  operation: 'Apply' | 'Update',
+): Json | undefined {
   if (manager === undefined) return undefined;
-  const entry = managersOf(object).find(
+  return managersOf(object).find(
     (candidate) =>
       stringAt(candidate, 'manager') === manager &&
-      stringAt(candidate, 'operation') === 'Apply' &&
+      stringAt(candidate, 'operation') === operation &&
       (stringAt(candidate, 'subresource') ?? '') === '',
   );
-  return at(entry, ['fieldsV1']);
 }
 
 function managersOf(object: JsonMap | undefined): JsonList {
@@ -105,13 +125,23 @@ function isLeaf(fields: JsonMap): boolean {
   return Object.keys(fields).every((key) => key === '.');
 }
 
-function lastApplied(object: JsonMap | undefined): Json | undefined {
-  const text = stringAt(object, 'metadata', 'annotations', ANNOTATIONS.lastApplied);
+/** What kubectl's client-side apply says in this write; undefined when this write is none. */
+function lastApplied({ incoming, live, fieldManager }: WriteEvidence): Json | undefined {
+  const isApply = fieldManager === KUBECTL_APPLY || isNewSource(incoming, live);
+  return isApply ? parsed(lastAppliedText(incoming)) : undefined;
+}
+
+function lastAppliedText(object: JsonMap | undefined): string | undefined {
+  return stringAt(object, 'metadata', 'annotations', ANNOTATIONS.lastApplied);
+}
+
+/** A last-applied text that kubectl itself could not read is evidence of nothing. */
+function parsed(text: string | undefined): Json | undefined {
   if (text === undefined) return undefined;
   try {
     return parseJson(text);
-  } catch {
-    // A last-applied text that kubectl itself could not read is evidence of nothing.
-    return undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }

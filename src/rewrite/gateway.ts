@@ -1,9 +1,8 @@
 import { isList, isMap, type Json, type JsonMap } from '../json/value.ts';
 import { type Run, runScript } from '../lua/run.ts';
 import { type Script, ScriptError } from '../lua/script.ts';
-import type { Declared } from './declared.ts';
+import { type Declared, isNotUsers } from './declared.ts';
 import type { Directive, GatewayAction } from './directive.ts';
-import { isOwnKey } from './own-keys.ts';
 import type { ObjectName, Rewritten } from './rewriter.ts';
 
 /** Fields of a step that scripts written for Kruise Rollouts do not know. One that is not read would be lost in silence. */
@@ -120,7 +119,7 @@ function strings<K extends 'labels' | 'annotations'>(
   if (!isMap(map)) throw resultError(script, `${key} must be a table of strings`);
   for (const [name, value] of Object.entries(map)) {
     if (typeof value !== 'string') throw resultError(script, `${key}["${name}"] must be a string; use tostring()`);
-    if (isOwnKey(name)) throw resultError(script, `${key}["${name}"] is a name that only Sluice may write`);
+    if (isNotUsers(name)) throw resultError(script, `${key}["${name}"] is a name that no script may write`);
   }
   return { [key]: map } as { [P in K]?: JsonMap };
 }

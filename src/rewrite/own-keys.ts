@@ -19,7 +19,11 @@ export function ownOf(object: JsonMap | undefined): Own {
   const annotations = isMap(metadata) ? metadata['annotations'] : undefined;
   if (!isMap(annotations)) return NOTHING;
   const keys = Object.keys(annotations).filter((key) => key.startsWith(DIRECTIVE_PREFIX));
-  const directives = new Map(keys.sort().map((key) => [key, String(annotations[key])]));
+  const directives = new Map<string, string>();
+  for (const key of keys.sort()) {
+    const text = annotations[key];
+    if (typeof text === 'string') directives.set(key, text);
+  }
   const original = annotations[ANNOTATIONS.original];
   return { directives, original: typeof original === 'string' ? original : undefined };
 }

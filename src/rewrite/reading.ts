@@ -1,10 +1,11 @@
-import { isNearer, leafCounts, leafDifference } from '../json/leaves.ts';
-import { isList, isMap, type Json, type JsonMap } from '../json/value.ts';
+import { equal } from '../json/equal.ts';
+import { bearsTrace, leafCounts, leafDifference } from '../json/leaves.ts';
+import { at, isList, isMap, type Json, type JsonMap } from '../json/value.ts';
 import { fullEffort } from './align.ts';
-import { attribute, type Path } from './attribute.ts';
+import { attribute, type Context, type Path } from './attribute.ts';
 import { covers, type Storage } from './covers.ts';
 import type { Declared } from './declared.ts';
-import { sourceEvidence, type WriteEvidence } from './evidence.ts';
+import { isNewSource, sourceEvidence, type WriteEvidence } from './evidence.ts';
 import { type ObjectName, RewriteFailed, type Rewriter } from './rewriter.ts';
 
 /**
@@ -15,7 +16,9 @@ export type Reading = {
   readonly original: Declared;
   readonly directives: ReadonlyMap<string, string>;
   readonly base: Declared;
-  /** Undefined when the view could not be computed and something stored stands in for it. */
+  /** True when the view could not be computed, and `base` stands in for it. */
+  readonly isUnseen: boolean;
+  /** Undefined where the view is unseen. */
   readonly sourceOf: ((element: Json) => Json | undefined) | undefined;
 };
 
@@ -32,22 +35,23 @@ export function readingOf(
 ): Reading {
   try {
     const { declared: base, sourceOf } = rewriter.rewrite(object, original, directives, 'throw');
-    return { original, directives, base, sourceOf };
+    return { original, directives, base, sourceOf, isUnseen: false };
   } catch (error) {
     if (!(error instanceof RewriteFailed)) throw error;
-    return { original, directives, base: standIn, sourceOf: undefined };
+    return { original, directives, base: standIn, sourceOf: undefined, isUnseen: true };
   }
 }
 
 /**
  * The reading that leaves the least to explain: the number of leaves in which its view and what was sent differ. With
- * equal numbers the first one wins.
+ * equal numbers the first one wins; one whose view had to be stood in for explains nothing and counts only alone.
  */
 export function bestReading(readings: readonly Reading[], sent: Declared): Reading | undefined {
-  if (readings.length <= 1) return readings[0];
+  const computed = readings.filter(({ isUnseen }) => !isUnseen);
+  if (computed.length <= 1) return computed[0] ?? readings[0];
   const sentLeaves = leafCounts(sent as Json);
-  const unexplained = readings.map(({ base }) => leafDifference(leafCounts(base as Json), sentLeaves));
-  return readings[unexplained.indexOf(Math.min(...unexplained))];
+  const unexplained = computed.map(({ base }) => leafDifference(leafCounts(base as Json), sentLeaves));
+  return computed[unexplained.indexOf(Math.min(...unexplained))];
 }
 
 /** Rewrites that one write may cost for finding out whether a merged list gives what was sent. */
@@ -57,51 +61,67 @@ const EXPLANATIONS = 16;
 export type Attribution = {
   /** The new original: the very same value when nothing was edited. */
   readonly original: Declared;
-  /** Paths of values that were set by hand, are computed by the rewrite, and so are not in effect. */
-  readonly unkept: readonly Path[];
+  /** Paths where somebody set a value that the rewrite decides; in effect or not is seen when the rewrite is done. */
+  readonly doubtful: readonly Path[];
 };
 
-/** Attributes what was sent, read in this way. `storage` and the fate of computed values depend on the kind. */
+/** What attribution depends on besides the reading. */
+export type Circumstances = {
+  readonly object: ObjectName;
+  readonly storage: Storage;
+  readonly computedValues: 'put back' | 'keep for later';
+  /** What is stored now; empty for a new object. */
+  readonly stored: Declared;
+  readonly evidence: WriteEvidence;
+};
+
+/** Attributes what was sent, read in this way. */
 export function attributeWrite(
   reading: Reading,
   sent: Declared,
-  object: ObjectName,
+  circumstances: Circumstances,
   rewriter: Rewriter,
-  kind: { readonly storage: Storage; readonly computedValues: 'put back' | 'keep for later' },
-  evidence: WriteEvidence,
 ): Attribution {
-  const unkept: Path[] = [];
   const { original, base } = reading;
+  const { evidence, storage } = circumstances;
+  if (equal(sent as Json, base as Json) && !isNewSource(evidence.incoming, evidence.live)) {
+    return { original, doubtful: [] };
+  }
   // A replace sends the whole source, in which what the rewrite hides is absent only if the user took it away.
-  if (evidence.replaced && isNearer(sent as Json, original as Json, base as Json)) return { original: sent, unkept };
+  if (evidence.replaced && !bearsTrace(sent as Json, base as Json, original as Json)) {
+    return { original: sent, doubtful: [] };
+  }
+  const doubtful: Path[] = [];
   let explanations = EXPLANATIONS;
-  const context = {
-    ...kind,
+  const context: Context = {
+    storage,
+    computedValues: circumstances.computedValues,
     effort: fullEffort(),
     sourceOf: reading.sourceOf,
     evidence: lazily(() => sourceEvidence(evidence)),
-    explains: (path: Path, list: readonly Json[]) =>
-      explanations-- > 0 && explains(reading, path, list, sent, object, rewriter, kind.storage),
-    onUnkept: (path: Path) => unkept.push(path),
+    explains: (path, list) => explanations-- > 0 && explains(reading, path, list, sent, circumstances, rewriter),
+    onUnkept: (path) => doubtful.push(path),
   };
   const spec = attribute(base.spec, original.spec, sent.spec, ['spec'], context);
-  const labels = attributeStrings(base.labels, original.labels, sent.labels, 'labels', context);
+  // Empty texts are stored in maps of strings, whatever the kind.
+  const strings: Context = { ...context, storage: 'custom' };
+  const labels = attributeStrings(base.labels, original.labels, sent.labels, 'labels', strings);
   const annotations = attributeStrings(
     base.annotations,
     original.annotations,
     sent.annotations,
     'annotations',
-    context,
+    strings,
   );
   const untouched = spec === original.spec && labels === original.labels && annotations === original.annotations;
-  if (untouched) return { original, unkept };
+  if (untouched) return { original, doubtful };
   return {
     original: {
       ...(spec === undefined ? {} : { spec }),
       ...(labels === undefined ? {} : { labels }),
       ...(annotations === undefined ? {} : { annotations }),
     },
-    unkept,
+    doubtful,
   };
 }
 
@@ -119,12 +139,14 @@ function attributeStrings(
   original: JsonMap | undefined,
   sent: JsonMap | undefined,
   part: 'labels' | 'annotations',
-  context: Parameters<typeof attribute>[4],
+  context: Context,
 ): JsonMap | undefined {
-  const result = attribute(base ?? {}, original ?? {}, sent ?? {}, [part], context);
-  if (!isMap(result) || Object.keys(result).length === 0) return undefined;
-  return result;
+  const result = attribute(base ?? {}, original ?? NO_STRINGS, sent ?? {}, [part], context);
+  if (result === NO_STRINGS) return undefined;
+  return isMap(result) && Object.keys(result).length > 0 ? result : undefined;
 }
+
+const NO_STRINGS: JsonMap = {};
 
 /** True when the original with `list` at this path, rewritten, shows there what was sent. */
 function explains(
@@ -132,24 +154,17 @@ function explains(
   path: Path,
   list: readonly Json[],
   sent: Declared,
-  object: ObjectName,
+  { object, storage, stored }: Circumstances,
   rewriter: Rewriter,
-  storage: Storage,
 ): boolean {
   const candidate = withValue(original as Json, path, list) as Declared;
   try {
     const { declared } = rewriter.rewrite(object, candidate, directives, 'throw');
-    return covers(valueAt(declared, path), valueAt(sent, path), storage);
+    return covers(at(declared as Json, path), at(sent as Json, path), at(stored as Json, path), storage);
   } catch (error) {
     if (error instanceof RewriteFailed) return false;
     throw error;
   }
-}
-
-function valueAt(declared: Declared, path: Path): Json | undefined {
-  let here: Json | undefined = declared as Json;
-  for (const key of path) here = isMap(here) ? here[key] : isList(here) ? here[Number(key)] : undefined;
-  return here;
 }
 
 function withValue(value: Json | undefined, [key, ...rest]: Path, leaf: Json): Json {

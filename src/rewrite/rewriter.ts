@@ -43,7 +43,10 @@ export class RewriteFailed extends Error {
 export type Rewriter = {
   /** @throws CorruptOriginal */
   readonly original: (text: string) => Original;
-  /** The value that {@link original} gives for this original, so that later rewrites of it are remembered. */
+  /**
+   * The value that {@link original} gives for this original: keys in one order, so that no script's answer depends on the
+   * order in which they were sent, and remembered for later rewrites.
+   */
   readonly interned: (declared: Declared, apiVersion: string) => Declared;
   /**
    * Applies the directives in the order of their keys.
@@ -64,9 +67,7 @@ export function createRewriter(scripts: ScriptSource, memoBytes = 32 * 1024 * 10
     original: (text) => memo.original(text, decodeOriginal),
     // Most writes leave the original as it is: writing it out to find it again would cost more than all the rest.
     interned: (declared, apiVersion) =>
-      memo.knows(declared)
-        ? declared
-        : memo.original(originalText(declared, apiVersion), () => ({ declared, apiVersion })).declared,
+      memo.knows(declared) ? declared : memo.original(originalText(declared, apiVersion), decodeOriginal).declared,
     rewrite: (object, original, directives, onFailure) =>
       remembered(memo, object, original, directives, onFailure, scripts),
   };
@@ -90,7 +91,7 @@ function remembered(
 }
 
 function memoKey({ apiVersion, kind, namespace, name }: ObjectName, directives: ReadonlyMap<string, string>): string {
-  return [apiVersion, kind, namespace, name, ...directives.keys(), ...directives.values()].join('\n');
+  return JSON.stringify([apiVersion, kind, namespace, name, ...directives.keys(), ...directives.values()]);
 }
 
 function rewriteAll(

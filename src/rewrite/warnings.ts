@@ -10,17 +10,35 @@ export function putBack(own: { incoming: Own; live: Own }, wanted: ReadonlyMap<s
   const keys = [...new Set([...own.incoming.directives.keys(), ...own.live.directives.keys()])];
   const changed = keys.filter((key) => own.incoming.directives.get(key) !== wanted.get(key));
   if (own.incoming.original !== own.live.original) changed.push(ANNOTATIONS.original);
-  return `${changed.join(', ')}: only Sluice writes these annotations, so they are as before (${names(wanted)})`;
+  return `${changed.join(', ')}: only Sluice writes these annotations, so they are put back (${names(wanted)})`;
 }
 
 export function unkept(paths: readonly Path[], wanted: ReadonlyMap<string, string>): string {
   const shown = paths.slice(0, 3).map((path) => path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)));
   const places = shown.map((keys) => keys.join('').replace(/^\./, '')).join(', ');
-  return `${places}: set by ${names(wanted)} until its release ends, so the value given by hand is not in effect; \`${abort(wanted)}\` ends the release`;
+  return `${places || 'spec'}: set by ${names(wanted)} until its release ends, so what was sent there is not in effect; ${abort(wanted)}`;
 }
 
 export function orphan(wanted: ReadonlyMap<string, string>): string {
   return `annotation ${ANNOTATIONS.original} is missing, so nothing is rewritten for ${names(wanted)}; run \`kubectl sluice adopt\``;
+}
+
+export function viewWithoutOriginal(): string {
+  return (
+    `the object carries a directive but no ${ANNOTATIONS.original}: it was saved in the middle of a release, and is stored as it was ` +
+    'sent; look for parts of the canary in it'
+  );
+}
+
+export function viewUnknown(): string {
+  return (
+    `the object is taken to be what its annotation ${ANNOTATIONS.original} says; the script that rewrote it is not known here, so ` +
+    'changes made to it since cannot be told: apply them again'
+  );
+}
+
+export function tooDeep(): string {
+  return 'the object is nested thousands of levels deep, more than can be compared; write it flatter';
 }
 
 export function leftover(): string {
@@ -48,14 +66,20 @@ export function skipped(failure: RewriteFailed): string {
   return `left out: ${failure.message}`;
 }
 
+export function waiting(failure: RewriteFailed): string {
+  return `the object stays as it is stored until this is mended, and changes are kept for then: ${failure.message}`;
+}
+
 function names(directives: ReadonlyMap<string, string>): string {
   const rollouts = rolloutsOf(directives).map(({ namespace, name }) => `Rollout ${namespace}/${name}`);
   return rollouts.length === 0 ? 'no Rollout' : rollouts.join(', ');
 }
 
 function abort(directives: ReadonlyMap<string, string>): string {
-  const [first] = rolloutsOf(directives);
-  return first === undefined ? 'kubectl sluice abort' : `kubectl sluice abort ${first.name} -n ${first.namespace}`;
+  const commands = rolloutsOf(directives).map(
+    ({ namespace, name }) => `\`kubectl sluice abort ${name} -n ${namespace}\``,
+  );
+  return `${commands.join(' and ')} ${commands.length > 1 ? 'end their releases' : 'ends the release'}`;
 }
 
 function rolloutsOf(directives: ReadonlyMap<string, string>): { namespace: string; name: string }[] {

@@ -4,7 +4,8 @@ import { threeWay } from '../../src/cli/demo/three-way.ts';
 import { equal } from '../../src/json/equal.ts';
 import { parseJson } from '../../src/json/text.ts';
 import { isMap, type Json, type JsonMap } from '../../src/json/value.ts';
-import { decide, type Operation, type Write } from '../../src/rewrite/decide.ts';
+import { decide, type Write } from '../../src/rewrite/decide.ts';
+import type { Operation } from '../../src/rewrite/operations.ts';
 import type { Rewriter } from '../../src/rewrite/rewriter.ts';
 import {
   changedPaths,

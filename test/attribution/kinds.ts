@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { canonicalJson } from '../../src/json/text.ts';
 import { isList, isMap, type Json, type JsonMap } from '../../src/json/value.ts';
 import type { Action, GatewayAction } from '../../src/rewrite/directive.ts';
 import { type Schema, valueAt, withPath } from '../api-server/fields.ts';
@@ -130,7 +131,7 @@ const httpRule = fc
 
 /** The rule itself in any view of it, told by what no rewrite changes; never the canary rule derived from it. */
 function sameRule(rule: JsonMap): (other: JsonMap) => boolean {
-  const shape = ({ route: _, ...rest }: JsonMap) => JSON.stringify(rest);
+  const shape = ({ route: _, ...rest }: JsonMap) => canonicalJson(rest);
   return (other) => shape(other) === shape(rule) && !onlyCanary(other);
 }
 
@@ -167,7 +168,7 @@ function httpEdits(object: JsonMap, path: readonly string[], tag: string): Edit[
 
 /** The canary rule that was made of a rule keeps its path match. */
 function derived(candidate: JsonMap, rule: JsonMap): boolean {
-  const prefix = (r: JsonMap) => JSON.stringify(valueAt(firstOf(r['match']), ['uri']));
+  const prefix = (r: JsonMap) => canonicalJson(valueAt(firstOf(r['match']), ['uri']) ?? null);
   return onlyCanary(candidate) && prefix(candidate) === prefix(rule);
 }
 
@@ -265,7 +266,7 @@ export const httpRoute: Kind = {
     set('hostnames', ['spec', 'hostnames'], [`${tag}.example.com`]),
     listEdit('timeouts', ['spec', 'rules'], (all) => {
       const index = all.findIndex(
-        (rule) => JSON.stringify(rule['matches']) === '[{"path":{"type":"PathPrefix","value":"/0"}}]',
+        (rule) => canonicalJson(rule['matches'] ?? null) === '[{"path":{"type":"PathPrefix","value":"/0"}}]',
       );
       return index < 0
         ? undefined
