@@ -184,7 +184,7 @@ test('while a directive is not JSON edits are kept for later, with a warning, un
   expect(verdict).toMatchObject({
     warnings: [expect.stringContaining(`annotation ${KEY} is not a directive`)],
   });
-  const kept = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+  const kept = encodeOriginal({ spec: { weight: 100, timeout: '5s' } }, 'example.com/v1');
   expect(written(verdict)).toMatchObject({
     '/spec': { weight: 80 },
     '/metadata/annotations': { [ANNOTATIONS.original]: kept },
@@ -304,7 +304,7 @@ describe("what is nobody's edit never becomes one", () => {
     const last = { [ANNOTATIONS.lastApplied]: JSON.stringify({ spec: { weight: 80 } }) };
     const live = route(80, { ...own, ...last });
     const verdict = update({ ...live, spec: { weight: 80, timeout: '5s' } }, live);
-    const original = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+    const original = encodeOriginal({ spec: { weight: 100, timeout: '5s' } }, 'example.com/v1');
     expect(written(verdict)['/metadata/annotations']).toMatchObject({ [ANNOTATIONS.original]: original });
   });
 
@@ -323,7 +323,7 @@ describe("what is nobody's edit never becomes one", () => {
     const live = route(80, own, { managedFields });
     const write = { operation: 'UPDATE' as const, live, byController: false, fieldManager: 'argo' };
     const verdict = decide({ ...write, incoming: { ...live, spec: { weight: 80, timeout: '5s' } } }, rewriter);
-    const original = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+    const original = encodeOriginal({ spec: { weight: 100, timeout: '5s' } }, 'example.com/v1');
     expect(written(verdict)['/metadata/annotations']).toMatchObject({ [ANNOTATIONS.original]: original });
   });
 });
@@ -339,7 +339,7 @@ test('an edit is not denied for a script that was gone before: it is kept for la
   const live = thing({ weight: 80 }, { [KEY]: gone, [ANNOTATIONS.original]: ORIGINAL });
   const verdict = update({ ...live, spec: { weight: 80, timeout: '5s' } }, live);
   expect(verdict).toMatchObject({ verdict: 'rewritten', warnings: [expect.stringContaining('until this is mended')] });
-  const original = encodeOriginal({ spec: { timeout: '5s', weight: 100 } }, 'example.com/v1');
+  const original = encodeOriginal({ spec: { weight: 100, timeout: '5s' } }, 'example.com/v1');
   expect(written(verdict)).toMatchObject({
     '/spec': { weight: 80 },
     '/metadata/annotations': { [ANNOTATIONS.original]: original },
@@ -419,21 +419,25 @@ test("empty texts in labels and annotations are the user's, also of kinds that l
   ).toEqual(own);
 });
 
-test('keys are in one order when a script sees them, whatever order they were sent in', () => {
+test('a script sees keys in the order that the original annotation has, in every later write', () => {
   const order = makeScript(
     'order',
     'local s, k = obj.data.spec, {}; for n in pairs(s.m) do k[#k + 1] = n end; s.keys = k; return obj.data',
     new Map(),
   );
   const own = createRewriter((hash) => (hash === order.hash ? order : undefined));
-  const first = decide(
-    {
-      operation: 'UPDATE',
-      incoming: thing({ m: { b: 1, a: 2 } }, { [KEY]: directive(20, order) }),
-      live: thing({ m: { b: 1, a: 2 } }),
-      byController: true,
-    },
-    own,
+  const write = { operation: 'UPDATE' as const, byController: true };
+  const set = { [KEY]: directive(20, order) };
+  const first = written(
+    decide({ ...write, incoming: thing({ m: { b: 1, a: 2 } }, set), live: thing({ m: { b: 1, a: 2 } }) }, own),
   );
-  expect(written(first)['/spec']).toMatchObject({ keys: ['a', 'b'] });
+  expect(first['/spec']).toMatchObject({ keys: ['b', 'a'] });
+  // The API server stores maps with sorted keys; what the script made of them stays as it was.
+  const stored = thing({ keys: ['b', 'a'], m: { a: 2, b: 1 } }, first['/metadata/annotations'] as JsonMap);
+  const labelled = thing({ keys: ['b', 'a'], m: { a: 2, b: 1 } }, first['/metadata/annotations'] as JsonMap, {
+    labels: { x: 'y' },
+  });
+  const second = decide({ ...write, byController: false, incoming: labelled, live: stored }, own);
+  expect(Object.keys(written(second))).toEqual(['/metadata/annotations']);
+  expect(second).toMatchObject({ warnings: [] });
 });

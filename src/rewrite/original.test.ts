@@ -7,7 +7,7 @@ import type { Declared } from './declared.ts';
 import { decodeOriginal, encodeOriginal, PLAIN_LIMIT } from './original.ts';
 
 test('the annotation has the shape that Kruise Rollouts writes, with the API version behind', () => {
-  expect(encodeOriginal({ spec: { b: 1, a: {} }, annotations: { virtual: 'test' } }, 'v1')).toBe(
+  expect(encodeOriginal({ spec: { a: {}, b: 1 }, annotations: { virtual: 'test' } }, 'v1')).toBe(
     '{"spec":{"a":{},"b":1},"annotations":{"virtual":"test"},"apiVersion":"v1"}',
   );
 });

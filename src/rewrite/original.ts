@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { ANNOTATIONS } from '../api/names.ts';
-import { canonicalJson, parseJson } from '../json/text.ts';
+import { jsonText, parseJson } from '../json/text.ts';
 import { isMap, type Json, type JsonMap } from '../json/value.ts';
 import { type Declared, withoutForeignKeys } from './declared.ts';
 
@@ -27,9 +27,10 @@ export class CorruptOriginal extends Error {
 }
 
 /**
- * Writes the annotation: `{"spec":…,"labels":…,"annotations":…,"apiVersion":…}` with sorted keys and empty maps left
- * out, compressed as `gzip:` and base64 above 32 KiB. Compressors differ between machines, so a writer keeps the bytes
- * that are already there whenever they decode to the same value.
+ * Writes the annotation: `{"spec":…,"labels":…,"annotations":…,"apiVersion":…}` with empty maps left out and keys
+ * in the order that they have (the API server sends those of custom resources sorted), compressed as `gzip:` and base64
+ * above 32 KiB. Compressors differ between machines, so a writer keeps the bytes that are already there whenever they
+ * decode to the same value.
  */
 export function encodeOriginal(declared: Declared, apiVersion: string): string {
   const text = originalText(declared, apiVersion);
@@ -37,12 +38,12 @@ export function encodeOriginal(declared: Declared, apiVersion: string): string {
   return COMPRESSED + gzipSync(text, { level: 9 }).toString('base64');
 }
 
-/** The uncompressed text of {@link encodeOriginal}; equal originals have equal texts. */
+/** The uncompressed text of {@link encodeOriginal}. */
 export function originalText({ spec, labels, annotations }: Declared, apiVersion: string): string {
   const parts = [
-    spec === undefined ? [] : [`"spec":${canonicalJson(spec)}`],
-    labels === undefined ? [] : [`"labels":${canonicalJson(labels)}`],
-    annotations === undefined ? [] : [`"annotations":${canonicalJson(annotations)}`],
+    spec === undefined ? [] : [`"spec":${jsonText(spec)}`],
+    labels === undefined ? [] : [`"labels":${jsonText(labels)}`],
+    annotations === undefined ? [] : [`"annotations":${jsonText(annotations)}`],
     [`"apiVersion":${JSON.stringify(apiVersion)}`],
   ];
   return `{${parts.flat().join(',')}}`;

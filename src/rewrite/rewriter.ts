@@ -44,8 +44,8 @@ export type Rewriter = {
   /** @throws CorruptOriginal */
   readonly original: (text: string) => Original;
   /**
-   * The value that {@link original} gives for this original: keys in one order, so that no script's answer depends on the
-   * order in which they were sent, and remembered for later rewrites.
+   * The value that {@link original} gives for this original once it is written down, so that a script sees the very same
+   * thing now and later; remembered for later rewrites.
    */
   readonly interned: (declared: Declared, apiVersion: string) => Declared;
   /**
