@@ -8,7 +8,7 @@ import { encodeOriginal } from '../../src/rewrite/original.ts';
 import { createRewriter, objectName } from '../../src/rewrite/rewriter.ts';
 import { ROLLOUT, type Step, stepDirective, virtualService } from '../virtual-service.ts';
 
-export const CONTROLLER = 'system:serviceaccount:sluice:sluice-controller';
+export const CONTROLLER = 'system:serviceaccount:sluice-system:sluice-controller';
 
 /** Where the reviews are sent, by both servers' reckoning. */
 export const PATH = '/mutate/gateway';

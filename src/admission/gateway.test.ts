@@ -13,7 +13,7 @@ import { type GatewayOptions, gatewayHandler } from './gateway.ts';
 import { fixedInventory, Unavailable } from './inventory.ts';
 import type { AdmissionRequest } from './request.ts';
 
-const CONTROLLER = 'system:serviceaccount:sluice:sluice-controller';
+const CONTROLLER = 'system:serviceaccount:sluice-system:sluice-controller';
 const ORIGINAL = 'rollouts.kruise.io/original-spec-configuration';
 const library = loadLibrary();
 const shipped = library.scripts.get('networking.istio.io/VirtualService');

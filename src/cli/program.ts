@@ -144,7 +144,7 @@ function serveCommand(context: Context, program: Command): Command {
     )
     .option(
       '--controller-user <name>',
-      'who may change directives [SLUICE_CONTROLLER_USER] (default: system:serviceaccount:sluice:sluice-controller)',
+      'who may change directives [SLUICE_CONTROLLER_USER] (default: system:serviceaccount:sluice-system:sluice-controller)',
     )
     .option('--drain <seconds>', 'how long to serve on after SIGTERM [SLUICE_DRAIN_SECONDS] (default: 0)')
     .option('--load <path...>', 'files or folders with Rollouts and script ConfigMaps to know without a cluster')

@@ -7,7 +7,7 @@ test('without flags and variables there are defaults', () => {
     certificateFile: 'certs/tls.crt',
     keyFile: 'certs/tls.key',
     logLevel: 'info',
-    controllerUser: 'system:serviceaccount:sluice:sluice-controller',
+    controllerUser: 'system:serviceaccount:sluice-system:sluice-controller',
     load: [],
   });
 });

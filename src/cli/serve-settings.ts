@@ -84,7 +84,7 @@ export function serveSettings(flags: ServeFlags, env: Readonly<Record<string, st
 }
 
 /** The controller's service account, as the chart names it. */
-const CONTROLLER_USER = 'system:serviceaccount:sluice:sluice-controller';
+const CONTROLLER_USER = 'system:serviceaccount:sluice-system:sluice-controller';
 
 function isLogLevel(value: string): value is LogLevel {
   return LOG_LEVELS.includes(value);
