@@ -1,5 +1,7 @@
+import { gzipSync } from 'node:zlib';
 import { applyPatch, type Operation } from 'rfc6902';
 import { expect, test } from 'vitest';
+import { ANNOTATIONS } from '../api/names.ts';
 import { type Judged, judge as judgeWrite } from '../isolate/decide.ts';
 import { parseJson } from '../json/text.ts';
 import { at, type Json, type JsonMap } from '../json/value.ts';
@@ -205,6 +207,14 @@ test("what needs no script never waits for one: a finalizer on an object that a 
   const { answer, isolated } = await judge(asked);
   expect(answer.verdict).toBe('allowed');
   expect(isolated).toEqual([]);
+});
+
+test('a compressed original is unfolded where it can be stopped: a few bytes may be megabytes', async () => {
+  const original = `gzip:${gzipSync(JSON.stringify({ spec: { hosts: Array(100_000).fill('web') } })).toString('base64')}`;
+  const live = virtualService({ [KEY]: encodeDirective(directiveWith(shipped, 20)), [ANNOTATIONS.original]: original });
+  const object = { ...live, spec: { hosts: ['other'] } };
+  const { isolated } = await judge(request({ object, oldObject: live, user: { name: 'bob', groups: [] } }));
+  expect(isolated).toHaveLength(1);
 });
 
 test('a script that cannot be had for the moment is a reason to try again, never to let the write through', async () => {

@@ -4,8 +4,9 @@ import type { Library } from '../lua/library.ts';
 import { ScriptError } from '../lua/script.ts';
 import { scriptHashesOf, type Write } from '../rewrite/decide.ts';
 import { decodeDirective, InvalidDirective } from '../rewrite/directive.ts';
+import { isCompressed } from '../rewrite/original.ts';
 import { ownOf } from '../rewrite/own-keys.ts';
-import { createRewriter } from '../rewrite/rewriter.ts';
+import { createRewriter, type Rewriter } from '../rewrite/rewriter.ts';
 import { type About, type Answer, allow, deny, fail, patch } from './answer.ts';
 import { type Inventory, scriptsByHash, Unavailable } from './inventory.ts';
 import type { IsolatedDecide } from './isolated.ts';
@@ -34,7 +35,8 @@ const MEMO_CHARACTERS = 32 * 1024 * 1024;
  *
  * ```
  *  request ──► write ──► decide here ─────────────────────────────────► allow / patch / deny
- *                             └─ takes a user's script, or a script on a large object:
+ *                             └─ takes a user's script, a script on a large object, or a
+ *                                compressed original:
  *                                scripts by hash ──► decide isolated ───► allow / patch / deny
  *                                        └─ not to be had now: fail, try again
  * ```
@@ -43,11 +45,19 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
   const { inventory, controllerUser, decideIsolated, inlineBytes = INLINE_BYTES } = options;
   const shipped = scriptsByHash(options.library);
   let mayRun = true;
-  const rewriter = createRewriter((hash) => {
+  const shippedRewriter = createRewriter((hash) => {
     const script = mayRun ? shipped.get(hash) : undefined;
-    if (script === undefined) throw new NeedsScript();
+    if (script === undefined) throw new MayNotRunHere();
     return script;
   }, options.memoCharacters ?? MEMO_CHARACTERS);
+  const rewriter: Rewriter = {
+    ...shippedRewriter,
+    original(text) {
+      // A few bytes may unfold to megabytes.
+      if (isCompressed(text)) throw new MayNotRunHere();
+      return shippedRewriter.original(text);
+    },
+  };
 
   /** Undefined when it takes a script that may not run here; most writes take none, and never wait for one. */
   function judgeHere(write: Write, isSmall: boolean): Judged | undefined {
@@ -55,7 +65,7 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
     try {
       return judge(write, rewriter);
     } catch (error) {
-      if (error instanceof NeedsScript) return undefined;
+      if (error instanceof MayNotRunHere) return undefined;
       throw error;
     }
   }
@@ -86,8 +96,8 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
   };
 }
 
-/** A script has to run that may not run here. */
-class NeedsScript extends Error {}
+/** The write takes work whose cost is not known: a user's script, a large object, a compressed original. */
+class MayNotRunHere extends Error {}
 
 /** The write that a request asks about; undefined for what is never rewritten: deletions, subresources. */
 function writeOf(request: AdmissionRequest, controllerUser: string): Write | undefined {

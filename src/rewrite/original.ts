@@ -38,6 +38,11 @@ export function encodeOriginal(declared: Declared, apiVersion: string): string {
   return COMPRESSED + gzipSync(text, { level: 9 }).toString('base64');
 }
 
+/** True for the text of an annotation that has to be unfolded first. */
+export function isCompressed(text: string): boolean {
+  return text.startsWith(COMPRESSED);
+}
+
 /** The uncompressed text of {@link encodeOriginal}. */
 export function originalText({ spec, labels, annotations }: Declared, apiVersion: string): string {
   const parts = [
@@ -51,7 +56,7 @@ export function originalText({ spec, labels, annotations }: Declared, apiVersion
 
 /** @throws CorruptOriginal when the text is not what {@link encodeOriginal} or Kruise Rollouts write. */
 export function decodeOriginal(text: string): Original {
-  const value = parsed(text.startsWith(COMPRESSED) ? unfolded(text) : text);
+  const value = parsed(isCompressed(text) ? unfolded(text) : text);
   if (!isMap(value)) throw new CorruptOriginal('it is not a JSON object');
   const { spec, labels, annotations, apiVersion } = value;
   if (apiVersion !== undefined && typeof apiVersion !== 'string') throw new CorruptOriginal('apiVersion is no string');
