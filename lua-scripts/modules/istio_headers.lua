@@ -4,8 +4,8 @@ local tables = require("tables")
 
 local istio_headers = {}
 
--- The key of a header in a map name → value, whatever its case; nil when it is not there.
-local function key_of(map, name)
+-- The key of a header in a map name → value, whatever its case (RFC 9110, 5.1); nil when it is not there.
+function istio_headers.key_of(map, name)
   if map[name] ~= nil then
     return name
   end
@@ -19,7 +19,7 @@ local function key_of(map, name)
 end
 
 local function drop(map, name)
-  local key = map and key_of(map, name)
+  local key = map and istio_headers.key_of(map, name)
   if key then
     map[key] = nil
   end

@@ -1,5 +1,6 @@
 -- A step's match as Istio says it, and the AND of it with a match that a rule already has.
 local condition = require("condition")
+local istio_headers = require("istio_headers")
 local quote = require("quote")
 local tables = require("tables")
 
@@ -78,20 +79,6 @@ local function either(a, b)
   return { regex = pattern_of(a) .. "|" .. pattern_of(b) }
 end
 
--- Header names are compared without case (RFC 9110, 5.1).
-local function key_of(map, name)
-  if map[name] ~= nil then
-    return name
-  end
-  local lower = string.lower(name)
-  for key in pairs(map) do
-    if string.lower(key) == lower then
-      return key
-    end
-  end
-  return nil
-end
-
 local function refuse_second(path, kind, name)
   condition.refuse(path, GATEWAY .. " holds one condition for each " .. kind .. ", and " .. name
     .. " has another that cannot be joined with this one; say both in one regular expression, or leave one out")
@@ -122,7 +109,7 @@ end
 local function positive_headers(match, index, headers)
   for i, header in ipairs(match.headers or {}) do
     local path = condition.path(index, "headers", i, header.name)
-    local key = key_of(headers, header.name) or header.name
+    local key = istio_headers.key_of(headers, header.name) or header.name
     if not add(headers, key, string_match(header), path, "header") then
       return false
     end
@@ -133,7 +120,7 @@ local function positive_headers(match, index, headers)
       condition.refuse(path, GATEWAY .. " reads cookies from one header with one pattern, so a match can ask for one"
         .. " cookie only; give each cookie a match of its own, or ask for one of them")
     end
-    local key = key_of(headers, "cookie") or "cookie"
+    local key = istio_headers.key_of(headers, "cookie") or "cookie"
     if not add(headers, key, cookie_match({ cookie }, index, path), path, "header") then
       return false
     end
@@ -143,13 +130,13 @@ end
 
 local function negative_headers(without, index, headers)
   for i, header in ipairs(without.headers or {}) do
-    local key = key_of(headers, header.name) or header.name
+    local key = istio_headers.key_of(headers, header.name) or header.name
     local match = string_match(header)
     headers[key] = headers[key] and either(headers[key], match) or match
   end
   if condition.has(without.cookies) then
     local path = condition.path(index, "cookies", 1, without.cookies[1].name)
-    local key = key_of(headers, "cookie") or "cookie"
+    local key = istio_headers.key_of(headers, "cookie") or "cookie"
     local match = cookie_match(without.cookies, index, path)
     headers[key] = headers[key] and either(headers[key], match) or match
   end
