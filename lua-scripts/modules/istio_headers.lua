@@ -44,7 +44,7 @@ function istio_headers.modified(headers, modifier)
   end
   for i, header in ipairs(modifier.add or {}) do
     request.add = request.add or {}
-    if key_of(request.add, header.name) then
+    if istio_headers.key_of(request.add, header.name) then
       condition.refuse("requestHeaderModifier.add[" .. (i - 1) .. "] (" .. header.name .. ")", "the rule adds this"
         .. " header already, and an Istio VirtualService adds each header once; set it instead")
     end
