@@ -65,10 +65,22 @@ export function openMetrics({ certificateNotAfter, requestsInFlight }: Observed)
       this.set(requestsInFlight());
     },
   });
+  // Finding a series by its labels costs more than counting; there are few, since paths and verdicts are ours.
+  const known = new Map<string, { count: { inc(): void }; seconds: { observe(value: number): void } }>();
+  function seriesOf(path: string, operation: string, verdict: string) {
+    const key = `${path} ${operation} ${verdict}`;
+    const found = known.get(key) ?? {
+      count: requests.labels({ path, operation, verdict }),
+      seconds: seconds.labels({ path }),
+    };
+    known.set(key, found);
+    return found;
+  }
   return {
     answered(path, operation, verdict, duration) {
-      requests.inc({ path, operation, verdict });
-      seconds.observe({ path }, duration);
+      const series = seriesOf(path, operation, verdict);
+      series.count.inc();
+      series.seconds.observe(duration);
     },
     problem: (problem) => problems.inc({ problem }),
     scriptFailed: (script) => scriptFailures.inc({ script }),
