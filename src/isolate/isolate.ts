@@ -8,7 +8,10 @@ export type IsolateOptions = {
   readonly workers?: number;
   /** A job that runs longer is stopped, whatever it does. Waiting does not count. */
   readonly milliseconds?: number;
-  /** Heap of one thread, in MiB. Strings, tables and code of scripts all live there. */
+  /**
+   * Heap of one thread, in MiB. Strings, tables and code of scripts all live there. It is the last resort, several times
+   * what a script's own limits let it use: V8 ends a thread in good order there, but cannot promise to.
+   */
   readonly memoryMb?: number;
   /** Jobs that may wait. */
   readonly queue?: number;
@@ -64,7 +67,7 @@ const WORKER = new URL('./worker.ts', import.meta.url);
 export function createIsolate({
   workers = 4,
   milliseconds = 900,
-  memoryMb = 128,
+  memoryMb = 256,
   queue = 256,
 }: IsolateOptions = {}): Isolate {
   const threads = new Set<Thread>();
