@@ -1,8 +1,6 @@
-import { canonicalJson, parseJson } from '../json/text.ts';
 import type { JsonMap } from '../json/value.ts';
 import { writeYaml } from '../manifest/write.ts';
-import { diffLine } from './diff-line.ts';
-import { lineDiff } from './line-diff.ts';
+import { objectDiff } from './object-diff.ts';
 import type { Subject } from './plan.ts';
 import { isSame, type Moment, ownAnnotations, type Played, type State, withoutOwn } from './release.ts';
 import type { Channel } from './terminal.ts';
@@ -78,12 +76,12 @@ export function printDiffs(previews: readonly Preview[], isWanted: Wanted, out: 
 function changes({ state, before }: Shown, out: Channel): string[] {
   // that an object is deleted takes a line, not all of its own
   if (state.object === undefined) return [];
-  const lines = lineDiff(text(before), text(state.object));
-  return lines.length === 0 ? [out.paint('dim', 'no change')] : lines.map((line) => diffLine(line, out));
+  const lines = objectDiff(shownPart(before), shownPart(state.object), out);
+  return lines.length === 0 ? [out.paint('dim', 'no change')] : lines;
 }
 
-function text(object: JsonMap | undefined): string {
-  return object === undefined ? '' : writeYaml(parseJson(canonicalJson(withoutOwn(object))));
+function shownPart(object: JsonMap | undefined): JsonMap | undefined {
+  return object === undefined ? undefined : withoutOwn(object);
 }
 
 function remarks({ state, subject, before }: Shown, out: Channel): string[] {
