@@ -4,6 +4,7 @@ import { isList, isMap, isScalar, type Json, type JsonList, type JsonMap, member
 import { type Alignment, align, type Effort, placesOf } from './align.ts';
 import { isStored, type Storage } from './covers.ts';
 import type { Evidence } from './evidence.ts';
+import type { SourceOf } from './provenance.ts';
 
 /** Keys and indexes from the declared part down: `['spec', 'http', 2, 'timeout']`. */
 export type Path = readonly (string | number)[];
@@ -13,7 +14,7 @@ export type Context = {
   readonly storage: Storage;
   readonly effort: Effort;
   /** The element of the original that an element of the base came from; undefined for the rewrite's own. */
-  readonly sourceOf: ((element: Json) => Json | undefined) | undefined;
+  readonly sourceOf: SourceOf | undefined;
   /** Whether the writer's own source says so. Reading it costs time that only a write with an edit is worth. */
   readonly evidence: () => Evidence;
   /** True when rewriting `list` at this path gives what the writer sent, so that nothing of the edit is lost. */

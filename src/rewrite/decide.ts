@@ -5,6 +5,7 @@ import type { Path } from './attribute.ts';
 import { type Declared, declaredOf, isBuiltIn, type Scope, scopeOf } from './declared.ts';
 import { glanceAt } from './directive.ts';
 import { isClaimed, isNewSource } from './evidence.ts';
+import { lazily } from './lazily.ts';
 import { annotationsOf, annotationsSize, type Operation, operationsFor } from './operations.ts';
 import { CorruptOriginal, encodeOriginal } from './original.ts';
 import { type Own, ownOf, sameDirectives } from './own-keys.ts';
@@ -79,6 +80,9 @@ type Situation = {
   readonly stored: Declared;
   /** Whether what the user declares is as it is stored. Asked for lazily: it costs a comparison of the whole object. */
   readonly sameUser: () => boolean;
+  /** Whether the directives that are stored, and those that count, do more than arm the object for the next release. */
+  readonly liveRewrites: () => boolean;
+  readonly wantedRewrites: () => boolean;
 };
 
 function situationOf(write: Write, own: Situation['own']): Situation {
@@ -86,13 +90,19 @@ function situationOf(write: Write, own: Situation['own']): Situation {
   const scope = scopeOf(incoming);
   const sent = declaredOf(incoming, scope);
   const stored = live === undefined ? {} : declaredOf(live, scope);
-  let same: boolean | undefined;
-  const sameUser = () => {
-    same ??= live !== undefined && equal(sent as Json, stored as Json);
-    return same;
-  };
   const wanted = byController ? own.incoming.directives : own.live.directives;
-  return { write, own, wanted, object: objectName(incoming), scope, sent, stored, sameUser };
+  return {
+    write,
+    own,
+    wanted,
+    object: objectName(incoming),
+    scope,
+    sent,
+    stored,
+    sameUser: lazily(() => live !== undefined && equal(sent as Json, stored as Json)),
+    liveRewrites: lazily(() => rewrites(own.live.directives)),
+    wantedRewrites: lazily(() => rewrites(wanted)),
+  };
 }
 
 /** A write that cannot be carried out without losing something. */
@@ -120,9 +130,9 @@ type Found = {
 
 function originalFor(s: Situation, rewriter: Rewriter): Found {
   const { own, wanted, sent } = s;
-  const liveRewrites = rewrites(own.live.directives);
+  const liveRewrites = s.liveRewrites();
   // An original without a directive is a leftover of another tool: nobody knows whether it is still true.
-  if (!liveRewrites && own.live.original !== undefined && rewrites(wanted)) throw new Refused(warning.leftover());
+  if (!liveRewrites && own.live.original !== undefined && s.wantedRewrites()) throw new Refused(warning.leftover());
   const asSent: Found = { declared: sent, doubtful: [], warnings: [], isOrphan: false };
   if (!liveRewrites && own.incoming.original === undefined) {
     if (continues(wanted)) return { ...asSent, isOrphan: true };
@@ -224,7 +234,7 @@ function decoded(text: string, { object }: Situation, rewriter: Rewriter): Decla
 function answer(s: Situation, found: Found, rewriter: Rewriter): Verdict {
   const notes = [...putBackWarnings(s), ...found.warnings];
   if (found.isOrphan) return verdictOf(s, s.sent, undefined, [...notes, warning.orphan(s.wanted)]);
-  if (!rewrites(s.wanted)) return verdictOf(s, found.declared, undefined, notes);
+  if (!s.wantedRewrites()) return verdictOf(s, found.declared, undefined, notes);
   const original = rewriter.interned(found.declared, s.object.apiVersion);
   const rewritten = rewrittenOrStored(s, original, rewriter);
   const unkept = found.doubtful.filter((path) => !isInEffect(path, rewritten.declared, s.sent));
@@ -301,7 +311,7 @@ function verdictOf(
 ): Verdict {
   const { incoming } = s.write;
   // Without a rewrite before and after, an original is another tool's and stays; after a restore it goes.
-  const restored = !rewrites(s.wanted) && rewrites(s.own.live.directives);
+  const restored = !s.wantedRewrites() && s.liveRewrites();
   const outcome = {
     declared,
     directives: s.wanted,

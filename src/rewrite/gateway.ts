@@ -3,6 +3,7 @@ import { type Run, runScript } from '../lua/run.ts';
 import { type Script, ScriptError } from '../lua/script.ts';
 import { type Declared, isNotUsers } from './declared.ts';
 import type { Directive, GatewayAction } from './directive.ts';
+import { asItself, through } from './provenance.ts';
 import type { ObjectName, Rewritten } from './rewriter.ts';
 
 /** Fields of a step that scripts written for Kruise Rollouts do not know. One that is not read would be lost in silence. */
@@ -22,7 +23,7 @@ export function rewriteGateway(
   script: Script,
 ): Rewritten {
   let declared = original;
-  let sourceOf: Rewritten['sourceOf'] = (element) => element;
+  let sourceOf = asItself;
   for (const route of action.routes) {
     const input = scriptInput(declared, directive, action, route, object);
     const run = runScript(script, input);
@@ -30,11 +31,7 @@ export function rewriteGateway(
       const message = `the script does not read obj.${unread}, so it cannot express what the step asks for`;
       throw resultError(script, message);
     }
-    const before = sourceOf;
-    sourceOf = (element) => {
-      const source = run.sourceOf(element);
-      return source === undefined ? undefined : before(source);
-    };
+    sourceOf = through(sourceOf, (element) => run.sourceOf(element));
     declared =
       action.contract === 'custom'
         ? customResult(run.value, declared, script)

@@ -6,6 +6,8 @@ import { attribute, type Context, type Path } from './attribute.ts';
 import { covers, type Storage } from './covers.ts';
 import type { Declared } from './declared.ts';
 import { isNewSource, sourceEvidence, type WriteEvidence } from './evidence.ts';
+import { lazily } from './lazily.ts';
+import type { SourceOf } from './provenance.ts';
 import { type ObjectName, RewriteFailed, type Rewriter } from './rewriter.ts';
 
 /**
@@ -19,7 +21,7 @@ export type Reading = {
   /** True when the view could not be computed, and `base` stands in for it. */
   readonly isUnseen: boolean;
   /** Undefined where the view is unseen. */
-  readonly sourceOf: ((element: Json) => Json | undefined) | undefined;
+  readonly sourceOf: SourceOf | undefined;
 };
 
 /**
@@ -122,14 +124,6 @@ export function attributeWrite(
       ...(annotations === undefined ? {} : { annotations }),
     },
     doubtful,
-  };
-}
-
-function lazily<R>(make: () => R): () => R {
-  let made: R | undefined;
-  return () => {
-    made ??= make();
-    return made;
   };
 }
 

@@ -1,10 +1,11 @@
-import { type Json, type JsonMap, stringAt } from '../json/value.ts';
+import { type JsonMap, stringAt } from '../json/value.ts';
 import { type Script, ScriptError } from '../lua/script.ts';
 import type { Declared } from './declared.ts';
 import { type Directive, decodeDirective, InvalidDirective } from './directive.ts';
 import { rewriteGateway } from './gateway.ts';
 import { createMemo, type Memo } from './memo.ts';
 import { decodeOriginal, type Original, originalText } from './original.ts';
+import { asItself, type SourceOf, through } from './provenance.ts';
 import { rewriteService } from './service.ts';
 import { rewriteDeployment } from './workload.ts';
 
@@ -23,7 +24,7 @@ export type ScriptSource = (hash: string) => Script | undefined;
 export type Rewritten = {
   readonly declared: Declared;
   /** The value of the original that a list element or map of the result came from; undefined for the rewrite's own. */
-  readonly sourceOf: (element: Json) => Json | undefined;
+  readonly sourceOf: SourceOf;
   /** Directives that were left out because they failed; only when the caller asked to go on. */
   readonly failures: readonly RewriteFailed[];
 };
@@ -103,15 +104,11 @@ function rewriteAll(
 ): Rewritten {
   const failures: RewriteFailed[] = [];
   let declared = original;
-  let sourceOf: Rewritten['sourceOf'] = (element) => element;
+  let sourceOf = asItself;
   for (const [key, text] of directives) {
     try {
       const step = rewriteOne(object, declared, key, text, scripts);
-      const before = sourceOf;
-      sourceOf = (element) => {
-        const source = step.sourceOf(element);
-        return source === undefined ? undefined : before(source);
-      };
+      sourceOf = through(sourceOf, step.sourceOf);
       declared = step.declared;
     } catch (error) {
       if (!(error instanceof RewriteFailed) || onFailure === 'throw') throw error;
@@ -120,8 +117,6 @@ function rewriteAll(
   }
   return { declared, sourceOf, failures };
 }
-
-const asItself = (element: Json): Json => element;
 
 function rewriteOne(
   object: ObjectName,
