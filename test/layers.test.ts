@@ -13,8 +13,23 @@ const LAYERS: Record<string, readonly string[]> = {
   isolate: ['json', 'api', 'lua', 'rewrite'],
   admission: ['json', 'api', 'lua', 'rewrite', 'rollout', 'isolate'],
   tls: [],
+  kube: ['json'],
+  controller: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'kube', 'tls'],
   server: ['json', 'api', 'admission', 'tls'],
-  cli: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'admission', 'server', 'tls'],
+  cli: [
+    'json',
+    'manifest',
+    'api',
+    'lua',
+    'rewrite',
+    'rollout',
+    'isolate',
+    'admission',
+    'server',
+    'tls',
+    'kube',
+    'controller',
+  ],
 };
 
 /** Packages and the one folder that owns each. A package that is not listed may be used anywhere. */
