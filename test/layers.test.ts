@@ -14,8 +14,10 @@ const LAYERS: Record<string, readonly string[]> = {
   admission: ['json', 'api', 'lua', 'rewrite', 'rollout', 'isolate'],
   tls: [],
   kube: ['json'],
-  controller: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'kube', 'tls'],
+  controller: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'kube'],
+  registration: ['json', 'manifest', 'api', 'admission', 'kube'],
   server: ['json', 'api', 'admission', 'tls'],
+  webhook: ['json', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'admission', 'server', 'tls', 'kube'],
   cli: [
     'json',
     'manifest',
@@ -29,6 +31,8 @@ const LAYERS: Record<string, readonly string[]> = {
     'tls',
     'kube',
     'controller',
+    'registration',
+    'webhook',
   ],
 };
 

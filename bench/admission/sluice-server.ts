@@ -1,11 +1,12 @@
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
-import { openWebhook } from '../../src/cli/webhook.ts';
+import { fixedInventory } from '../../src/admission/inventory.ts';
 import { loadLibrary } from '../../src/lua/library.ts';
 import { openLog } from '../../src/server/log.ts';
 import { checkSettings } from '../../src/server/settings.ts';
 import { fileCertificates } from '../../src/tls/files.ts';
 import { CERTIFICATE_FILES } from '../../src/tls/folder.ts';
+import { openWebhook } from '../../src/webhook/open.ts';
 import { serveParent } from './child.ts';
 import { CONTROLLER } from './reviews.ts';
 
@@ -25,8 +26,7 @@ const { port } = await openWebhook({
   log,
   controllerUser: CONTROLLER,
   library: loadLibrary(),
-  scripts: [],
-  rollouts: [],
+  inventory: fixedInventory([], []),
   ...(memoCharacters === undefined ? {} : { memoCharacters: Number(memoCharacters) }),
 });
 serveParent(port, flush);

@@ -1,3 +1,4 @@
+import { fixedInventory } from '../admission/inventory.ts';
 import type { Json } from '../json/value.ts';
 import { type Library, loadLibrary } from '../lua/library.ts';
 import type { Script } from '../lua/script.ts';
@@ -6,6 +7,7 @@ import { type Log, openLog } from '../server/log.ts';
 import { checkSettings } from '../server/settings.ts';
 import { stopOnSignal } from '../server/signals.ts';
 import { type FileSource, fileCertificates } from '../tls/files.ts';
+import { openWebhook } from '../webhook/open.ts';
 import { checkManifests } from './checks.ts';
 import { errorFinding, findingLine, hasErrors, sorted } from './finding.ts';
 import { readInput } from './input.ts';
@@ -14,7 +16,6 @@ import { allUserScripts, scriptSources } from './scripts.ts';
 import { type ServeFlags, type ServeSettings, serveSettings } from './serve-settings.ts';
 import { openTerminal, type Surroundings } from './terminal.ts';
 import { EXIT, UsageError } from './usage-error.ts';
-import { openWebhook } from './webhook.ts';
 
 /**
  * `sluice serve`: the webhook, until a signal ends it. Standard output carries its log.
@@ -37,7 +38,7 @@ export async function serve(flags: ServeFlags, surroundings: Surroundings): Prom
         log,
         controllerUser: settings.controllerUser,
         library,
-        ...known,
+        inventory: fixedInventory(known.scripts, known.rollouts),
       }),
     );
     flush();

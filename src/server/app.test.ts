@@ -40,6 +40,7 @@ async function start(given: Given = {}): Promise<{
   const lines: Record<string, unknown>[] = [];
   const { log } = openLog(given.level ?? 'info', { write: (line) => lines.push(JSON.parse(line)) });
   const app = buildApp({
+    format: 7,
     routes: [
       {
         review: 'AdmissionReview',
@@ -466,6 +467,12 @@ test('health and readiness are told on both ports', async () => {
   app.drain();
   const { status, text } = await sendPlain({ method: 'GET', path: '/readyz' });
   expect([status, text]).toEqual([503, 'shutting down']);
+});
+
+test('a leader sees which paths a webhook serves, and which version of the rewrite', async () => {
+  const { send } = await start();
+  const { status, json } = await send({ method: 'GET', path: '/routes' });
+  expect([status, json]).toEqual([200, { paths: ['/mutate/gateway', '/convert'], format: 7 }]);
 });
 
 test('reviews are not answered on the plain port', async () => {

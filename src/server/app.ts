@@ -1,17 +1,20 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import express from 'express';
 import type { Route } from '../admission/route.ts';
 import { Aborted, checkHeaders, readBody } from './body.ts';
 import { answerAdmission, answerConversion, type Exchange } from './exchange.ts';
+import { addEnd, addHealth, bareExpress, pathOf, send, sendProblem } from './express-app.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import type { Log } from './log.ts';
-import { type Metrics, openMetrics } from './metrics.ts';
-import { PROBLEMS, Problem, problemBody } from './problem.ts';
+import { openMetrics } from './metrics.ts';
+import { plainApp } from './plain.ts';
+import { Problem } from './problem.ts';
 
 export type AppOptions = {
   readonly routes: readonly Route[];
   readonly limits?: Partial<Limits>;
   readonly log: Log;
+  /** The version of the rewrite that the routes carry out. */
+  readonly format: number;
   /** For the metrics: when the serving certificate ends. */
   readonly certificateNotAfter: () => Date;
   /** Why the process is not ready yet, or undefined when it is. */
@@ -20,7 +23,10 @@ export type AppOptions = {
 
 /** A server apart from listening: what answers requests, and what it is doing. */
 export type App = {
-  /** For the HTTPS port: reviews, `/healthz`, `/readyz`. */
+  /**
+   * For the HTTPS port: reviews, `/healthz`, `/readyz`, and `/routes` (`{paths, format}`), by which the leader sees
+   * what every webhook serves before it sends writes there.
+   */
   readonly secure: RequestListener;
   /** For the plain port: `/metrics`, `/healthz`, `/readyz`. */
   readonly plain: RequestListener;
@@ -50,8 +56,8 @@ export function buildApp(options: AppOptions): App {
   };
   const notReady = () => (draining ? 'shutting down' : options.notReady?.());
   return {
-    secure: secureApp(state, notReady),
-    plain: plainApp(metrics, options.log, notReady),
+    secure: secureApp(state, options.format, notReady),
+    plain: plainApp({ metrics, log: options.log, notReady }),
     requestsInFlight: () => load.requests,
     drain() {
       draining = true;
@@ -103,9 +109,11 @@ class Load {
   }
 }
 
-function secureApp(state: State, notReady: () => string | undefined): RequestListener {
+function secureApp(state: State, format: number, notReady: () => string | undefined): RequestListener {
   const app = bareExpress();
   addHealth(app, notReady);
+  const served = JSON.stringify({ paths: [...state.routes.keys()], format });
+  app.get('/routes', (_request, response) => send(response, 200, served));
   addEnd(app, state.exchange.metrics, state.exchange.log);
   return (request, response) => {
     const route = state.routes.get(pathOf(request.url));
@@ -113,55 +121,6 @@ function secureApp(state: State, notReady: () => string | undefined): RequestLis
     if (route === undefined) app(request, response);
     else void serveReview(state, route, request, response);
   };
-}
-
-function plainApp(metrics: Metrics, log: Log, notReady: () => string | undefined): RequestListener {
-  const app = bareExpress();
-  app.get('/metrics', async (_request, response) => {
-    response.setHeader('content-type', metrics.contentType);
-    response.end(await metrics.text());
-  });
-  addHealth(app, notReady);
-  addEnd(app, metrics, log);
-  return app;
-}
-
-function bareExpress(): express.Express {
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.set('query parser', false);
-  return app;
-}
-
-function addHealth(app: express.Express, notReady: () => string | undefined): void {
-  app.get('/healthz', (_request, response) => sendText(response, 200, 'ok'));
-  app.get('/readyz', (_request, response) => {
-    const reason = notReady();
-    if (reason === undefined) sendText(response, 200, 'ok');
-    else sendText(response, 503, reason);
-  });
-}
-
-/** What no route took, and what went wrong in express itself (a path that cannot be decoded, say). */
-function addEnd(app: express.Express, metrics: Metrics, log: Log): void {
-  app.use((request, response) => {
-    sendProblem(response, metrics, new Problem('notFound', `nothing is served at ${pathOf(request.url)}`));
-  });
-  const onError: express.ErrorRequestHandler = (error, _request, response, next) => {
-    if (response.headersSent) return next(error);
-    const status = error instanceof Error && 'status' in error ? error.status : undefined;
-    if (status === 400) return sendProblem(response, metrics, new Problem('malformed', 'the path cannot be read'));
-    log.error({ err: error }, 'request failed');
-    sendProblem(response, metrics, new Problem('failed', 'internal error'));
-  };
-  app.use(onError);
-}
-
-/** The path of a request's target. The API server appends its time limit: `/convert?timeout=30s`. */
-function pathOf(url = '/'): string {
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
 }
 
 async function serveReview(
@@ -210,23 +169,4 @@ function refuse(response: ServerResponse, { log, metrics }: Exchange, error: unk
   }
   log.error({ err: error }, 'request failed');
   sendProblem(response, metrics, new Problem('failed', 'internal error: see the log of the webhook'));
-}
-
-function sendProblem(response: ServerResponse, metrics: Metrics, problem: Problem): void {
-  metrics.problem(problem.problem);
-  if (problem.retryAfterSeconds !== undefined) response.setHeader('retry-after', problem.retryAfterSeconds);
-  if (problem.problem === 'methodNotAllowed') response.setHeader('allow', 'POST');
-  send(response, PROBLEMS[problem.problem].code, problemBody(problem));
-}
-
-function send(response: ServerResponse, code: number, body: string): void {
-  const length = Buffer.byteLength(body);
-  response.writeHead(code, { 'content-type': 'application/json', 'content-length': length });
-  // Patches are base64 and so nearly every answer is ASCII, which is written faster when that is known.
-  response.end(body, length === body.length ? 'latin1' : 'utf8');
-}
-
-function sendText(response: ServerResponse, code: number, text: string): void {
-  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' });
-  response.end(text);
 }

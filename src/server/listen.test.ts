@@ -55,6 +55,7 @@ async function start(handle: AdmissionHandler = () => allow(), given: GivenSetti
   const { log } = openLog('silent');
   const certificates = changeable(pairAt(0));
   const app = buildApp({
+    format: 7,
     routes: [{ review: 'AdmissionReview', path: '/mutate/gateway', failurePolicy: 'Fail', handle }],
     log,
     certificateNotAfter: () => certificates.current().notAfter,

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { CertificateSource, KeyPair } from '../tls/source.ts';
 import type { App } from './app.ts';
 import type { Log } from './log.ts';
+import { opened, portOf } from './plain.ts';
 import type { Settings } from './settings.ts';
 
 export type Listening = {
@@ -84,21 +84,6 @@ function setTimeouts(server: Server): void {
   server.headersTimeout = 10_000;
   server.requestTimeout = 30_000;
   server.keepAliveTimeout = 10 * 60_000;
-}
-
-function opened(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function portOf(server: Server): number {
-  const address = server.address() as AddressInfo; // a server that listens on TCP
-  return address.port;
 }
 
 /** Does not keep a process alive that has nothing else to do. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fixedInventory } from '../../admission/inventory.ts';
 import { isMap, type JsonMap } from '../../json/value.ts';
 import { type Library, loadLibrary } from '../../lua/library.ts';
 import { readManifests } from '../../manifest/read.ts';
@@ -6,7 +7,7 @@ import { openLog } from '../../server/log.ts';
 import { checkSettings } from '../../server/settings.ts';
 import { issueLocal, validFor } from '../../tls/generate.ts';
 import type { CertificateSource } from '../../tls/source.ts';
-import { openWebhook } from '../webhook.ts';
+import { openWebhook } from '../../webhook/open.ts';
 import { DemoApiServer } from './api-server.ts';
 import { playRelease, type Screen } from './release.ts';
 
@@ -38,8 +39,7 @@ export async function runDemo(
     log: openLog('error', 2).log,
     controllerUser: CONTROLLER,
     library,
-    scripts: [],
-    rollouts: [],
+    inventory: fixedInventory([], []),
   });
   const server = new DemoApiServer(webhook.port, authority.certificate);
   const counts = { failed: 0, checks: 0 };

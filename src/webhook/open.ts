@@ -1,10 +1,9 @@
-import { fixedInventory } from '../admission/inventory.ts';
+import type { Inventory } from '../admission/inventory.ts';
 import { decideIn } from '../admission/isolated.ts';
 import { admissionRoutes } from '../admission/routes.ts';
 import { createIsolate } from '../isolate/isolate.ts';
-import type { Json } from '../json/value.ts';
 import type { Library } from '../lua/library.ts';
-import type { Script } from '../lua/script.ts';
+import { FORMAT } from '../rewrite/directive.ts';
 import { buildApp } from '../server/app.ts';
 import { type Listening, listen } from '../server/listen.ts';
 import type { Log } from '../server/log.ts';
@@ -20,26 +19,33 @@ export type WebhookParts = {
   readonly controllerUser: string;
   /** The shipped scripts. */
   readonly library: Library;
-  /** Users' scripts by content, and Rollouts, known without a cluster. */
-  readonly scripts: readonly Script[];
-  readonly rollouts: readonly Json[];
+  readonly inventory: Inventory;
   /** Characters of originals that are remembered with their rewrites; 0 remembers nothing (for measuring). */
   readonly memoCharacters?: number;
+  /** Why the process is not ready yet, or undefined when it is. */
+  readonly notReady?: () => string | undefined;
 };
 
 /** Builds the whole webhook and opens its ports. `close` stops it: see {@link Listening}. */
 export async function openWebhook(parts: WebhookParts): Promise<Listening> {
-  const { settings, certificates, log, controllerUser, library, memoCharacters } = parts;
+  const { settings, certificates, log, controllerUser, library, inventory, memoCharacters, notReady } = parts;
   const isolate = createIsolate();
   const routes = admissionRoutes({
     library,
-    inventory: fixedInventory(parts.scripts, parts.rollouts),
+    inventory,
     decideIsolated: decideIn(isolate),
     controllerUser,
     ...(memoCharacters === undefined ? {} : { memoCharacters }),
   });
   const { limits } = settings;
-  const app = buildApp({ routes, limits, log, certificateNotAfter: () => certificates.current().notAfter });
+  const app = buildApp({
+    routes,
+    limits,
+    log,
+    format: FORMAT,
+    certificateNotAfter: () => certificates.current().notAfter,
+    ...(notReady === undefined ? {} : { notReady }),
+  });
   try {
     const listening = await listen(app, certificates, settings, log);
     return {
