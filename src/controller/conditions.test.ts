@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { isMap, type JsonMap, stringAt } from '../json/value.ts';
+import { type Finding, mergeConditions, transitions } from './conditions.ts';
+
+const now = new Date('2026-05-01T12:00:00.900Z');
+const NOW = '2026-05-01T12:00:00Z';
+const finding: Finding = { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'm' };
+const written = { ...finding, lastUpdateTime: '2026-01-01T00:00:00Z', lastTransitionTime: '2026-01-01T00:00:00Z' };
+
+test.each<[string, JsonMap | undefined, Partial<Finding>, JsonMap]>([
+  ['a new condition has both times', undefined, {}, { ...finding, lastUpdateTime: NOW, lastTransitionTime: NOW }],
+  ['nothing new: nothing moves', written, {}, written],
+  [
+    'another status moves both times',
+    written,
+    { status: 'False' },
+    { ...written, status: 'False', lastUpdateTime: NOW, lastTransitionTime: NOW },
+  ],
+  [
+    'another message moves the update only',
+    written,
+    { message: 'n' },
+    { ...written, message: 'n', lastUpdateTime: NOW },
+  ],
+  ['another reason moves the update only', written, { reason: 'R' }, { ...written, reason: 'R', lastUpdateTime: NOW }],
+  [
+    'an unknown member stays',
+    { ...written, extra: 1 },
+    { message: 'n' },
+    { ...written, extra: 1, message: 'n', lastUpdateTime: NOW },
+  ],
+  [
+    'a time of the future stays the latest',
+    { ...written, lastUpdateTime: '2030-01-01T00:00:00Z' },
+    { status: 'False' },
+    { ...written, status: 'False', lastUpdateTime: '2030-01-01T00:00:00Z', lastTransitionTime: '2030-01-01T00:00:00Z' },
+  ],
+  [
+    'a time that is none counts for nothing',
+    { ...written, lastUpdateTime: 'soon' },
+    { message: 'n' },
+    { ...written, message: 'n', lastUpdateTime: NOW },
+  ],
+])('%s', (_, before, change, after) => {
+  const stored = before === undefined ? undefined : [before];
+  expect(mergeConditions(stored, [{ ...finding, ...change }], now)).toEqual([after]);
+});
+
+test('conditions of others stay, in their places', () => {
+  const progressing = { type: 'Progressing', status: 'True', reason: 'InRolling', message: '' };
+  const merged = mergeConditions([progressing, { ...written }], [{ ...finding, message: 'n' }], now);
+  expect(merged[0]).toBe(progressing);
+  expect(merged).toHaveLength(2);
+});
+
+test('the very same list comes back when there is nothing to write', () => {
+  const stored = [written];
+  expect(mergeConditions(stored, [finding], now)).toBe(stored);
+});
+
+const findings = fc.record({
+  type: fc.constantFrom('Accepted', 'ResolvedRefs', 'Expressible'),
+  status: fc.constantFrom('True', 'False', 'Unknown'),
+  reason: fc.constantFrom('A', 'B'),
+  message: fc.constantFrom('', 'm'),
+}) as fc.Arbitrary<Finding>;
+
+test('for any findings and any jumps of the clock no time goes backwards, and the transition is never after the update', () => {
+  const steps = fc.array(
+    fc.tuple(findings, fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true })),
+  );
+  fc.assert(
+    fc.property(steps, (all) => {
+      let stored = mergeConditions(undefined, [], now);
+      for (const [next, at] of all) {
+        const after = mergeConditions(stored, [next], at);
+        expect(mergeConditions(after, [next], new Date(at.getTime() + 5_000))).toBe(after);
+        for (const entry of after.filter(isMap)) {
+          const before = stored.find((other) => stringAt(other, 'type') === entry['type']);
+          const [update, transition] = [
+            stringAt(entry, 'lastUpdateTime') ?? '',
+            stringAt(entry, 'lastTransitionTime') ?? '',
+          ];
+          expect(update >= (stringAt(before, 'lastUpdateTime') ?? '')).toBe(true);
+          expect(transition >= (stringAt(before, 'lastTransitionTime') ?? '')).toBe(true);
+          expect(update >= transition).toBe(true);
+          if (stringAt(before, 'status') === entry['status'])
+            expect(transition).toBe(stringAt(before, 'lastTransitionTime'));
+        }
+        stored = after;
+      }
+    }),
+  );
+});
+
+test.each<[string, Finding['status'], string | undefined, Finding['status'], string, boolean]>([
+  ['turned bad', 'True', 'A', 'False', 'B', true],
+  ['bad from the start', 'Unknown', undefined, 'False', 'B', true],
+  ['bad for another reason', 'False', 'A', 'False', 'B', true],
+  ['still bad', 'False', 'A', 'False', 'A', false],
+  ['good again', 'False', 'A', 'True', 'B', true],
+  ['good from the start', 'Unknown', undefined, 'True', 'B', false],
+  ['not known for the moment', 'False', 'A', 'Unknown', 'B', false],
+])('an Event tells of what %s', (_, was, why, status, reason, isTold) => {
+  const stored = why === undefined ? undefined : [{ type: 'Accepted', status: was, reason: why, message: '' }];
+  expect(transitions(stored, [{ ...finding, status, reason }])).toHaveLength(isTold ? 1 : 0);
+});

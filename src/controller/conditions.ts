@@ -1,0 +1,58 @@
+import { equal } from '../json/equal.ts';
+import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
+
+/** Aspects of a Rollout that the controller reports, beside those of OpenKruise. */
+export type ConditionType = 'Accepted' | 'ResolvedRefs' | 'ScriptsReady' | 'Expressible' | 'Reconciled';
+
+/** What is true of one aspect now. */
+export type Finding = {
+  readonly type: ConditionType;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** The cause in one word, for programs. */
+  readonly reason: string;
+  /** The cause in words and what to do, for people. */
+  readonly message: string;
+};
+
+/**
+ * `status.conditions` with the findings in it. Conditions of other types stay as they are and where they are. A time
+ * moves only with what it tells of (`lastTransitionTime` with the status, `lastUpdateTime` with any of it), and never
+ * backwards, whatever the wall clock does. The very same list when nothing has changed.
+ */
+export function mergeConditions(stored: Json | undefined, findings: readonly Finding[], now: Date): readonly Json[] {
+  const list = isList(stored) ? stored : [];
+  const types = new Set(list.map((entry) => stringAt(entry, 'type')));
+  const merged = list.map((entry) => {
+    const finding = findings.find(({ type }) => type === stringAt(entry, 'type'));
+    return finding === undefined || !isMap(entry) ? entry : updated(entry, finding, now);
+  });
+  const added = findings.filter(({ type }) => !types.has(type)).map((finding) => updated({}, finding, now));
+  const isSame = added.length === 0 && isList(stored) && merged.every((entry, i) => entry === list[i]);
+  return isSame ? list : [...merged, ...added];
+}
+
+function updated(before: JsonMap, finding: Finding, now: Date): JsonMap {
+  const after = { ...before, ...finding };
+  if (equal(before, after)) return before;
+  const lastUpdateTime = latest(now, before['lastUpdateTime'], before['lastTransitionTime']);
+  const isTransition = before['status'] !== finding.status || before['lastTransitionTime'] === undefined;
+  return { ...after, lastUpdateTime, ...(isTransition ? { lastTransitionTime: lastUpdateTime } : {}) };
+}
+
+/** The latest of some moments, in whole seconds as the API keeps them. */
+function latest(now: Date, ...others: readonly (Json | undefined)[]): string {
+  const times = others.map((time) => (typeof time === 'string' ? Date.parse(time) : Number.NaN));
+  const known = times.filter((time) => !Number.isNaN(time));
+  return `${new Date(Math.max(now.getTime(), ...known)).toISOString().slice(0, 19)}Z`;
+}
+
+/** Of which findings people are told by an Event: those that turned bad, got worse in another way, or are good again. */
+export function transitions(stored: Json | undefined, findings: readonly Finding[]): Finding[] {
+  const list = isList(stored) ? stored : [];
+  return findings.filter(({ type, status, reason }) => {
+    const before = list.find((entry) => stringAt(entry, 'type') === type);
+    const [was, why] = [stringAt(before, 'status'), stringAt(before, 'reason')];
+    if (status === 'False') return was !== 'False' || why !== reason;
+    return status === 'True' && was === 'False';
+  });
+}

@@ -1,0 +1,102 @@
+import type { Rollout } from '../api/generated.ts';
+import { ANNOTATIONS } from '../api/names.ts';
+import type { FieldPath } from '../api/violation.ts';
+import { type Target, targetsOf } from '../rollout/targets.ts';
+
+/** A kind, whatever the version: `group` is empty for the core group. */
+export type GroupKind = { readonly group: string; readonly kind: string };
+
+/** An object that a Rollout names, and the field that names it. */
+export type Reference = GroupKind & {
+  readonly role: 'workload' | 'service' | 'gateway';
+  /** In the Rollout's namespace. */
+  readonly name: string;
+  readonly path: FieldPath;
+};
+
+/** `group/Kind`, for maps. */
+export function kindKey({ group, kind }: GroupKind): string {
+  return `${group}/${kind}`;
+}
+
+/** `group/Kind/namespace/name`, for maps: which object a reference of a Rollout in this namespace means. */
+export function referenceKey(reference: GroupKind & { readonly name: string }, namespace: string): string {
+  return `${kindKey(reference)}/${namespace}/${reference.name}`;
+}
+
+/** `apps/v1` → `apps`, `v1` → the core group. */
+export function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? '' : apiVersion.slice(0, slash);
+}
+
+/** All objects that a Rollout (v1beta1) names; one that several fields name comes once for each of them. */
+export function referencesOf(rollout: Rollout): Reference[] {
+  const { workloadRef, strategy } = rollout.spec ?? {};
+  const style = strategy?.canary === undefined ? 'blueGreen' : 'canary';
+  const routings = strategy?.[style]?.trafficRoutings ?? [];
+  return [
+    ...(workloadRef === undefined ? [] : [workloadReference(workloadRef)]),
+    ...routings.flatMap((routing, index) => {
+      const path = ['spec', 'strategy', style, 'trafficRoutings', index];
+      return routingReferences(routing, path);
+    }),
+  ];
+}
+
+function workloadReference({ apiVersion, kind, name }: { apiVersion: string; kind: string; name: string }): Reference {
+  return { role: 'workload', group: groupOf(apiVersion), kind, name, path: ['spec', 'workloadRef'] };
+}
+
+type Routing = NonNullable<
+  NonNullable<NonNullable<NonNullable<Rollout['spec']>['strategy']['canary']>['trafficRoutings']>[number]
+>;
+
+function routingReferences({ service, customNetworkRefs, ingress, gateway }: Routing, path: FieldPath): Reference[] {
+  const custom = (customNetworkRefs ?? []).map(
+    ({ apiVersion, kind, name }, index): Reference => ({
+      role: 'gateway',
+      group: groupOf(apiVersion),
+      kind,
+      name,
+      path: [...path, 'customNetworkRefs', index],
+    }),
+  );
+  const found: Reference[] = [
+    { role: 'service', group: '', kind: 'Service', name: service, path: [...path, 'service'] },
+    ...custom,
+  ];
+  if (ingress !== undefined) {
+    const named = { group: 'networking.k8s.io', kind: 'Ingress', name: ingress.name };
+    found.push({ role: 'gateway', ...named, path: [...path, 'ingress', 'name'] });
+  }
+  if (gateway?.httpRouteName !== undefined) {
+    const named = { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: gateway.httpRouteName };
+    found.push({ role: 'gateway', ...named, path: [...path, 'gateway', 'httpRouteName'] });
+  }
+  return found;
+}
+
+/** A gateway object and the first field of the Rollout that names it. */
+export type PlacedTarget = { readonly target: Target; readonly group: string; readonly path: FieldPath };
+
+/** The gateway objects of a Rollout, each with its place. */
+export function placedTargets(rollout: Rollout, references: readonly Reference[]): PlacedTarget[] {
+  return targetsOf(rollout).map((target) => {
+    const group = groupOf(target.apiVersion);
+    const place = references.find((ref) => ref.role === 'gateway' && isSame(ref, { ...target, group }));
+    return { target, group, path: place?.path ?? [] };
+  });
+}
+
+function isSame(a: GroupKind & { name: string }, b: GroupKind & { name: string }): boolean {
+  return a.group === b.group && a.kind === b.kind && a.name === b.name;
+}
+
+/** The TrafficRouting object that a Rollout leaves its traffic to, and the field that says so. */
+export function trafficRoutingOf(rollout: Rollout): { readonly name: string; readonly path: FieldPath } | undefined {
+  const annotation = rollout.metadata.annotations?.[ANNOTATIONS.trafficRouting];
+  if (annotation) return { name: annotation, path: ['metadata', 'annotations', ANNOTATIONS.trafficRouting] };
+  const field = rollout.spec?.strategy.canary?.trafficRoutingRef;
+  return field ? { name: field, path: ['spec', 'strategy', 'canary', 'trafficRoutingRef'] } : undefined;
+}
