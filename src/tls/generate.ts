@@ -9,19 +9,23 @@ export type Issued = { readonly certificate: string; readonly key: string };
 /** From when to when a certificate holds; X.509 counts whole seconds, fractions are cut off. */
 export type Validity = { readonly notBefore: Date; readonly notAfter: Date };
 
+/** RSA keys as PEM text: `key` PKCS#8, `publicKey` SPKI. */
+export type RsaKeys = { readonly key: string; readonly publicKey: string };
+
 /** A local CA and a serving certificate that it signed. */
 export type LocalCertificates = { readonly authority: Issued; readonly serving: Issued };
 
-const newKeys = promisify(generateKeyPair);
+const generateKeys = promisify(generateKeyPair);
 
 /**
  * A certificate authority for one cluster or one machine. Its key signs serving certificates and nothing else
  * (`pathLen 0`: it cannot make further authorities).
+ * @param newKeys where its keys come from; they must be fresh, since the key tells authorities apart.
  */
-export async function issueAuthority(validity: Validity): Promise<Issued> {
-  const keys = await rsaKeys();
+export async function issueAuthority(validity: Validity, newKeys = rsaKeys): Promise<Issued> {
+  const keys = await newKeys();
   const name = [{ name: 'commonName', value: 'sluice-ca' }];
-  const certificate = blankCertificate(keys.publicKey, validity);
+  const certificate = blankCertificate(forge.pki.publicKeyFromPem(keys.publicKey), validity);
   certificate.setSubject(name);
   certificate.setIssuer(name);
   certificate.setExtensions([
@@ -29,8 +33,8 @@ export async function issueAuthority(validity: Validity): Promise<Issued> {
     { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
     { name: 'subjectKeyIdentifier' },
   ]);
-  certificate.sign(keys.privateKey, forge.md.sha256.create());
-  return { certificate: forge.pki.certificateToPem(certificate), key: keys.keyText };
+  certificate.sign(forge.pki.privateKeyFromPem(keys.key), forge.md.sha256.create());
+  return { certificate: forge.pki.certificateToPem(certificate), key: keys.key };
 }
 
 /**
@@ -38,11 +42,16 @@ export async function issueAuthority(validity: Validity): Promise<Issued> {
  * `authority`. Clients look at the subject alternative names only (RFC 9525), so the common name is a label.
  * @throws when `hosts` is empty or holds something that is neither an address nor a DNS name.
  */
-export async function issueServing(authority: Issued, hosts: readonly string[], validity: Validity): Promise<Issued> {
+export async function issueServing(
+  authority: Issued,
+  hosts: readonly string[],
+  validity: Validity,
+  newKeys = rsaKeys,
+): Promise<Issued> {
   const altNames = alternativeNames(hosts);
   const issuer = forge.pki.certificateFromPem(authority.certificate);
-  const keys = await rsaKeys();
-  const certificate = blankCertificate(keys.publicKey, validity);
+  const keys = await newKeys();
+  const certificate = blankCertificate(forge.pki.publicKeyFromPem(keys.publicKey), validity);
   certificate.setSubject([{ name: 'commonName', value: 'sluice-webhook' }]);
   certificate.setIssuer(issuer.subject.attributes);
   certificate.setExtensions([
@@ -54,7 +63,7 @@ export async function issueServing(authority: Issued, hosts: readonly string[], 
     { name: 'authorityKeyIdentifier', keyIdentifier: issuer.generateSubjectKeyIdentifier().getBytes() },
   ]);
   certificate.sign(forge.pki.privateKeyFromPem(authority.key), forge.md.sha256.create());
-  return { certificate: forge.pki.certificateToPem(certificate), key: keys.keyText };
+  return { certificate: forge.pki.certificateToPem(certificate), key: keys.key };
 }
 
 /** A fresh CA and a serving certificate of the same validity: what a machine needs for itself. */
@@ -72,21 +81,13 @@ export function validFor(days: number, from: Date): Validity {
  * node-forge signs with RSA only, hence RSA; its own key search in JavaScript takes seconds, so the keys come from
  * Node's native generator. 2048 bits are what the certificates of Kruise's manager have too.
  */
-async function rsaKeys(): Promise<{
-  privateKey: forge.pki.rsa.PrivateKey;
-  publicKey: forge.pki.rsa.PublicKey;
-  keyText: string;
-}> {
-  const { privateKey, publicKey } = await newKeys('rsa', {
+export async function rsaKeys(): Promise<RsaKeys> {
+  const { privateKey, publicKey } = await generateKeys('rsa', {
     modulusLength: 2048,
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   });
-  return {
-    privateKey: forge.pki.privateKeyFromPem(privateKey),
-    publicKey: forge.pki.publicKeyFromPem(publicKey),
-    keyText: privateKey,
-  };
+  return { key: privateKey, publicKey };
 }
 
 function blankCertificate(

@@ -1,0 +1,224 @@
+import { type Issued, issueAuthority, issueServing, type Validity } from './generate.ts';
+import { type CertificateSettings, type Pace, paceOf } from './pace.ts';
+import { type CertificateAction, type CertificateReason, planCertificates, servingEnd } from './plan.ts';
+import {
+  AUTHORITY_SECRET,
+  authorityDataOf,
+  bundleOf,
+  readStored,
+  SERVING_SECRET,
+  type SecretData,
+  type SecretStore,
+  type Stored,
+  servingDataOf,
+} from './secrets.ts';
+import { type InUse, measureSettling, NOTHING_SETTLED } from './settling.ts';
+import { readCertificate } from './x509.ts';
+
+/** Time, as the keeper needs it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds on a clock that is never set. */
+  monotonic(): number;
+  /** Calls back once after so many milliseconds; returns what calls it off. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+/** Makes certificates; `issueAuthority` and `issueServing` unless a test has its own keys. */
+export type Issuer = {
+  authority(validity: Validity): Promise<Issued>;
+  serving(authority: Issued, hosts: readonly string[], validity: Validity): Promise<Issued>;
+};
+
+/** A Secret was written, and why. Never holds a key. */
+export type CertificateWrite = {
+  readonly secret: typeof AUTHORITY_SECRET | typeof SERVING_SECRET;
+  readonly reason: CertificateReason;
+  readonly message: string;
+};
+
+export type KeeperOptions = {
+  readonly settings: CertificateSettings;
+  readonly secrets: SecretStore;
+  /** What the cluster uses now, read from the API and asked from the webhooks; only called while a rotation is under way. */
+  readonly inUse: () => Promise<InUse>;
+  readonly issuer?: Issuer;
+  readonly clock?: Clock;
+  /** Told of each write, for a log line and an Event. */
+  readonly onWrite: (write: CertificateWrite) => void;
+  /** Told once of each new reason why a look failed; looks go on, ever more seldom up to the pace of rest. */
+  readonly onProblem: (problem: Error) => void;
+};
+
+export type CertificateKeeper = {
+  /** The bundle that configurations should carry, in PEM; undefined until the first look succeeded. */
+  trusted(): string | undefined;
+  /** Calls `listener` with the bundle, at once when it is known already, and whenever it changes. Returns what ends the calls. */
+  onTrusted(listener: (bundle: string) => void): () => void;
+  /** Looks now, as when a watch says that a Secret changed. Ends when this look has ended, failed or not. */
+  check(): Promise<void>;
+  /** Stops: begins no further write. Ends when nothing runs any more. */
+  close(): Promise<void>;
+};
+
+/** A look writes three times at most when all is well; conflicts with other keepers come on top. */
+const MOST_STEPS = 50;
+
+/**
+ * Keeps both Secrets: read, plan, write, until there is nothing to do; then sleeps as the plan says. Any number of keepers may run at
+ * once: every write names the version that it is based on, and whoever loses reads again. All state is in the Secrets,
+ * hence a keeper may end at any moment.
+ * @throws for settings that cannot work.
+ */
+export function keepCertificates(options: KeeperOptions): CertificateKeeper {
+  const { settings, clock = SYSTEM_CLOCK, onProblem } = options;
+  const pace = paceOf(settings);
+  const listeners = new Set<(bundle: string) => void>();
+  const measure = measureSettling();
+  let trusted: string | undefined;
+  let closed = false;
+  let callOff = (): void => undefined;
+  let last = Promise.resolve();
+  let failures = 0;
+  let lastProblem = '';
+
+  const announce = (bundle: string): void => {
+    if (bundle === trusted || bundle === '') return;
+    trusted = bundle;
+    for (const listener of listeners) listener(bundle);
+  };
+
+  const step = async (): Promise<number | 'again'> => {
+    const { stored, versions } = await readSecrets(options.secrets);
+    announce(bundleOf(stored.authorities));
+    // With one CA there is nothing to wait for, and nobody needs to be asked.
+    const settled =
+      stored.authorities.length > 1 ? measure(stored, await options.inUse(), clock.monotonic()) : NOTHING_SETTLED;
+    const { action, after } = planCertificates({ ...stored, ...settled }, settings, clock.now());
+    if (!action) return after;
+    const { secret, data } = await carryOut(action, stored, options, pace, clock.now());
+    if (closed) return after;
+    const outcome = await options.secrets.write(secret, data, versions[secret]);
+    if (outcome === 'written') options.onWrite({ secret, reason: action.reason, message: action.message });
+    return 'again';
+  };
+
+  const look = async (): Promise<number> => {
+    for (let steps = 0; steps < MOST_STEPS && !closed; steps++) {
+      const after = await step();
+      if (after !== 'again') return after;
+    }
+    if (closed) return pace.rest;
+    throw new Error(`${AUTHORITY_SECRET} and ${SERVING_SECRET} still change after ${MOST_STEPS} steps`);
+  };
+
+  const run = async (): Promise<void> => {
+    if (closed) return;
+    let after: number;
+    try {
+      after = await look();
+      failures = 0;
+      lastProblem = '';
+    } catch (error) {
+      const problem = error instanceof Error ? error : new Error(String(error));
+      if (problem.message !== lastProblem) onProblem(problem);
+      lastProblem = problem.message;
+      after = Math.min(pace.rest, pace.poll * 2 ** failures++);
+    }
+    if (!closed) callOff = clock.after(after, wake);
+  };
+
+  const check = (): Promise<void> => {
+    callOff();
+    last = last.then(() => {
+      callOff();
+      return run();
+    });
+    return last;
+  };
+  const wake = (): void => void check();
+
+  wake();
+  return {
+    trusted: () => trusted,
+    onTrusted(listener) {
+      listeners.add(listener);
+      if (trusted !== undefined) listener(trusted);
+      return () => listeners.delete(listener);
+    },
+    check,
+    close() {
+      closed = true;
+      callOff();
+      return last;
+    },
+  };
+}
+
+const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+const LOCAL_ISSUER: Issuer = {
+  authority: (validity) => issueAuthority(validity),
+  serving: (authority, hosts, validity) => issueServing(authority, hosts, validity),
+};
+
+type Versions = Record<typeof AUTHORITY_SECRET | typeof SERVING_SECRET, string | 'absent'>;
+
+/**
+ * The authority Secret is read first. When another keeper writes both in between, the list of CAs is the older one, and what
+ * would be concluded from a certificate of a CA that is not in it is a write of the list, which is a conflict then.
+ */
+async function readSecrets(secrets: SecretStore): Promise<{ stored: Stored; versions: Versions }> {
+  const authority = await secrets.read(AUTHORITY_SECRET);
+  const serving = await secrets.read(SERVING_SECRET);
+  return {
+    stored: readStored(authority?.data, serving?.data),
+    versions: {
+      [AUTHORITY_SECRET]: authority?.resourceVersion ?? 'absent',
+      [SERVING_SECRET]: serving?.resourceVersion ?? 'absent',
+    },
+  };
+}
+
+/** What an action writes. */
+async function carryOut(
+  action: CertificateAction,
+  { authorities, serving }: Stored,
+  { settings, issuer = LOCAL_ISSUER }: KeeperOptions,
+  pace: Pace,
+  now: number,
+): Promise<{ secret: keyof Versions; data: SecretData }> {
+  const notBefore = new Date(now - pace.backDate);
+  switch (action.kind) {
+    case 'add authority': {
+      const made = await issuer.authority({ notBefore, notAfter: new Date(now + settings.authorityLifetime) });
+      const added = { certificate: readCertificate(made.certificate), key: withNewline(made.key) };
+      return { secret: AUTHORITY_SECRET, data: authorityDataOf([added, ...authorities]) };
+    }
+    case 'write authorities':
+      return { secret: AUTHORITY_SECRET, data: authorityDataOf(action.authorities) };
+    case 'issue serving': {
+      const { certificate, key = '' } = action.signer; // the plan lets only those sign that have a key
+      const notAfter = new Date(servingEnd(action.signer, settings, now));
+      const made = await issuer.serving({ certificate: certificate.pem, key }, settings.hosts, { notBefore, notAfter });
+      return { secret: SERVING_SECRET, data: servingDataOf(made, bundleOf(authorities)) };
+    }
+    case 'publish bundle': {
+      if (serving.state !== 'sound') throw new Error('a bundle is published beside a sound pair only');
+      const pair = { certificate: serving.certificate.pem, key: serving.key };
+      return { secret: SERVING_SECRET, data: servingDataOf(pair, bundleOf(authorities)) };
+    }
+  }
+}
+
+function withNewline(pem: string): string {
+  return `${pem.trim()}\n`;
+}
