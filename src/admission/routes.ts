@@ -42,6 +42,12 @@ export const ROUTE_TABLE = {
       { apiGroups: [''], apiVersions: ['v1'], resources: ['services'], operations: WRITES },
     ],
   },
+  workload: {
+    path: '/mutate/workload',
+    configuration: 'MutatingWebhookConfiguration',
+    failurePolicy: 'Fail',
+    rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: WRITES }],
+  },
   status: {
     path: '/mutate/status',
     configuration: 'MutatingWebhookConfiguration',
@@ -72,17 +78,30 @@ export const ROUTE_TABLE = {
   },
 } as const satisfies Record<string, RouteEntry>;
 
+/**
+ * The entries whose failure policy an installation may choose. API servers read it from the configurations; a server has to know
+ * it too, since it decides how a failure is answered.
+ */
+export type FailurePolicies = Readonly<Record<'gateway' | 'workload', FailurePolicy>>;
+
+/** The policies of the table. */
+export const FAILURE_POLICIES: FailurePolicies = { gateway: 'Fail', workload: 'Fail' };
+
 /** The routes of a server: every entry of the table with its handler, and the conversion. */
-export function admissionRoutes(options: GatewayOptions): Route[] {
+export function admissionRoutes(options: GatewayOptions, policies = FAILURE_POLICIES): Route[] {
+  // Gateway objects, Services and workloads differ in their directive only; one handler lets them share its memory.
+  const rewrite = gatewayHandler(options);
   const handlers = {
-    gateway: gatewayHandler(options),
+    gateway: rewrite,
+    workload: rewrite,
     status: statusHandler,
     rollout: rolloutHandler(options.inventory),
   } satisfies Record<keyof typeof ROUTE_TABLE, unknown>;
   return [
     ...Object.entries(handlers).map(([name, handle]): Route => {
-      const { path, failurePolicy } = ROUTE_TABLE[name as keyof typeof handlers]; // Object.entries forgets the keys
-      return { review: 'AdmissionReview', path, failurePolicy, handle };
+      const entry = ROUTE_TABLE[name as keyof typeof handlers]; // Object.entries forgets the keys
+      const failurePolicy = policies[name as keyof FailurePolicies] ?? entry.failurePolicy;
+      return { review: 'AdmissionReview', path: entry.path, failurePolicy, handle };
     }),
     { review: 'ConversionReview', path: CONVERSION_PATH, handle: convertObjects },
   ];
