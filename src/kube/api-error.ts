@@ -29,7 +29,7 @@ export class NoAnswer extends Error {
 /** Makes the error of an answer. `what` says what was asked: `PATCH /api/v1/…`. */
 export function apiError(what: string, status: number, body: string, retryAfter?: string): ApiError {
   const answer = statusOf(body);
-  const message = stringAt(answer, 'message') ?? (body.slice(0, 200) || 'no reason given');
+  const message = stringAt(answer, 'message') ?? (body.slice(0, 200).trim() || 'no reason given');
   const seconds = Number(retryAfter ?? at(answer, ['details', 'retryAfterSeconds']));
   return new ApiError(
     status,

@@ -55,7 +55,7 @@ export function connect(access: Access): Connection {
     server,
     async send(call) {
       const options: RequestOptions & { headers: Record<string, string | string[]> } = { headers: { ...headers } };
-      await config.applyToHTTPSOptions(options);
+      await authenticate(config, options, call);
       agent = keptOpen(options.agent);
       return exchange(base, call, options);
     },
@@ -86,6 +86,16 @@ function identity({ impersonate, userAgent = 'sluice' }: Access): Record<string,
     ...(impersonate === undefined ? {} : { 'impersonate-user': impersonate.user }),
     ...(impersonate?.groups === undefined ? {} : { 'impersonate-group': [...impersonate.groups] }),
   };
+}
+
+/** Puts the credentials in: a token file is read again, or a program of the kubeconfig is asked, where they have aged. */
+async function authenticate(config: KubeConfig, options: RequestOptions, { method, path }: Call): Promise<void> {
+  try {
+    await config.applyToHTTPSOptions(options);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new NoAnswer(`${method} ${path.split('?')[0]}: no credentials: ${reason}`, { cause: error });
+  }
 }
 
 /** The library's agents open a connection, with its TLS handshake, for each request unless they are told otherwise. */
