@@ -1,0 +1,264 @@
+import type { Resource } from '../kube/resource.ts';
+import type { Clock } from './clock.ts';
+import { type GroupKind, kindKey } from './references.ts';
+import type { RolloutIndex } from './rollout-index.ts';
+import { type CarriedDirective, isSameButVersion, type Seen, seen } from './seen.ts';
+import type { Change, Watch, Watcher, WatchState } from './watcher.ts';
+
+/** An object that carries a directive of a Rollout. */
+export type Carrier = {
+  readonly kind: GroupKind;
+  readonly resource: Resource;
+  readonly seen: Seen;
+  readonly directive: CarriedDirective;
+};
+
+/** What is known of one kind. */
+export type KindView = {
+  readonly state: WatchState;
+  readonly message: string;
+  /** Undefined as long as it is not known where the kind is served. */
+  readonly resource: Resource | undefined;
+  /** Whether an object that {@link KindView.get} does not find is known not to be there. */
+  readonly hasSynced: boolean;
+  get(namespace: string, name: string): Seen | undefined;
+};
+
+/** The objects that Rollouts name: a watch for each kind, only while some Rollout names it or an object has a directive. */
+export type Kinds = {
+  of(kind: GroupKind): KindView;
+  /** Every object that carries a directive of this Rollout (`namespace/name`), named by it or not. */
+  carriersOf(rolloutKey: string): Carrier[];
+  /** Whether the directive of any object names this script. */
+  nameScript(hash: string): boolean;
+  /** Resolves when the kinds that are always watched have been seen once. */
+  ready(): Promise<void>;
+  close(): void;
+};
+
+export type KindsOptions = {
+  readonly watcher: Watcher;
+  readonly index: RolloutIndex;
+  readonly clock: Clock;
+  /** Watched whether or not a Rollout names them: objects may carry directives of Rollouts that are gone. */
+  readonly always: readonly GroupKind[];
+  /** Something happened that matters to these Rollouts. */
+  readonly queue: (rolloutKeys: Iterable<string>) => void;
+};
+
+/** A kind that nobody names any more is watched on for so long: Rollouts are deleted and created again. */
+const LINGER_MILLISECONDS = 60_000;
+
+/** How soon a kind is tried again that could not be found or read: somebody is about to mend it, and watches. */
+const RETRY_MILLISECONDS = 2_000;
+
+type WatchedKind = {
+  readonly kind: GroupKind;
+  readonly isWorkload: boolean;
+  resource: Resource | undefined;
+  watch: Watch<Seen> | undefined;
+  state: { readonly state: WatchState; readonly message: string };
+  /** Rollout key → keys of the objects (`namespace/name`) that carry a directive of it. */
+  readonly carriers: Map<string, Map<string, Seen>>;
+  /** Script hash → how many directives name it. */
+  readonly scripts: Map<string, number>;
+  isSearching: boolean;
+  cancelRetry: () => void;
+  cancelLinger: (() => void) | undefined;
+  wasSynced: boolean;
+};
+
+const UNKNOWN: KindView = {
+  state: 'starting',
+  message: '',
+  resource: undefined,
+  hasSynced: false,
+  get: () => undefined,
+};
+
+export function openKinds({ watcher, index, clock, always, queue }: KindsOptions): Kinds {
+  const kinds = new Map<string, WatchedKind>();
+  const onReady: (() => void)[] = [];
+  let closed = false;
+
+  const isAlways = (kind: GroupKind) => always.some((other) => kindKey(other) === kindKey(kind));
+  const isWanted = (entry: WatchedKind) => isAlways(entry.kind) || index.names(entry.kind) || entry.carriers.size > 0;
+
+  function refresh(): void {
+    if (closed) return;
+    for (const kind of [...always, ...index.namedKinds()]) if (!kinds.has(kindKey(kind))) start(kind);
+    for (const entry of kinds.values()) linger(entry);
+  }
+
+  function linger(entry: WatchedKind): void {
+    if (isWanted(entry)) {
+      entry.cancelLinger?.();
+      entry.cancelLinger = undefined;
+      return;
+    }
+    entry.cancelLinger ??= clock.after(LINGER_MILLISECONDS, () => {
+      if (!isWanted(entry)) stop(entry);
+    });
+  }
+
+  function start(kind: GroupKind): void {
+    const entry: WatchedKind = {
+      kind,
+      isWorkload: isAlways(kind),
+      resource: undefined,
+      watch: undefined,
+      state: { state: 'starting', message: '' },
+      carriers: new Map(),
+      scripts: new Map(),
+      isSearching: false,
+      cancelRetry: () => undefined,
+      cancelLinger: undefined,
+      wasSynced: false,
+    };
+    kinds.set(kindKey(kind), entry);
+    void search(entry);
+  }
+
+  function stop(entry: WatchedKind): void {
+    kinds.delete(kindKey(entry.kind));
+    entry.cancelRetry();
+    entry.cancelLinger?.();
+    entry.watch?.close();
+  }
+
+  const isLive = (entry: WatchedKind) => !closed && kinds.get(kindKey(entry.kind)) === entry;
+
+  /** Finds out where the kind is served, and opens its watch there. */
+  async function search(entry: WatchedKind): Promise<void> {
+    if (entry.isSearching || entry.watch !== undefined) return;
+    entry.isSearching = true;
+    let found: Resource | undefined;
+    let problem: string | undefined;
+    try {
+      found = await watcher.find(entry.kind.group, entry.kind.kind);
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+    entry.isSearching = false;
+    if (!isLive(entry)) return;
+    if (problem !== undefined) {
+      setState(entry, { state: 'failing', message: problem });
+      entry.cancelRetry = clock.after(RETRY_MILLISECONDS, () => void search(entry));
+    } else if (found === undefined) setState(entry, { state: 'notServed', message: '' });
+    else open(entry, found);
+  }
+
+  function open(entry: WatchedKind, resource: Resource): void {
+    entry.resource = resource;
+    if (!resource.namespaced) {
+      setState(entry, { state: 'synced', message: '' });
+      return;
+    }
+    entry.watch = watcher.watch<Seen>({
+      resource,
+      metadataOnly: true,
+      trim: seen,
+      onChange: (change) => receive(entry, change),
+      onState: () => follow(entry),
+    });
+    follow(entry);
+  }
+
+  function follow(entry: WatchedKind): void {
+    if (!isLive(entry) || entry.watch === undefined) return;
+    setState(entry, entry.watch.state());
+    // The right may be granted, or the kind installed, at any moment, and nothing tells of it.
+    const isRefused = entry.state.state === 'forbidden' || entry.state.state === 'notServed';
+    entry.cancelRetry();
+    if (isRefused) entry.cancelRetry = clock.after(RETRY_MILLISECONDS, () => retry(entry));
+  }
+
+  function retry(entry: WatchedKind): void {
+    if (!isLive(entry)) return;
+    entry.watch?.retry();
+    entry.cancelRetry = clock.after(RETRY_MILLISECONDS, () => retry(entry));
+  }
+
+  function setState(entry: WatchedKind, state: WatchedKind['state']): void {
+    const before = entry.state;
+    entry.state = state;
+    const hasSynced = entry.watch?.hasSynced() ?? !(entry.resource?.namespaced ?? true);
+    const isNews = before.state !== state.state || before.message !== state.message || hasSynced !== entry.wasSynced;
+    entry.wasSynced = hasSynced;
+    if (isNews) queue(index.namingKind(entry.kind));
+    if (isReady()) for (const resolve of onReady.splice(0)) resolve();
+  }
+
+  function isReady(): boolean {
+    return always.every((kind) => kinds.get(kindKey(kind))?.watch?.hasSynced() === true);
+  }
+
+  function receive(entry: WatchedKind, { before, after }: Change<Seen>): void {
+    if (before !== undefined) carry(entry, before, -1);
+    if (after !== undefined) carry(entry, after, 1);
+    // A Deployment's status changes with every pod; nothing that is decided here depends on it.
+    if (entry.isWorkload && before !== undefined && after !== undefined && isSameButVersion(before, after)) return;
+    const object = after ?? before;
+    if (object === undefined) return;
+    queue(index.naming({ ...entry.kind, name: object.name }, object.namespace));
+    queue([before, after].flatMap((state) => state?.directives.flatMap(({ rollout }) => rollout?.key ?? []) ?? []));
+    linger(entry);
+  }
+
+  function carry(entry: WatchedKind, object: Seen, count: 1 | -1): void {
+    const objectKey = `${object.namespace}/${object.name}`;
+    for (const { rollout, script } of object.directives) {
+      if (script !== undefined) counted(entry.scripts, script, count);
+      if (rollout === undefined) continue;
+      const objects = entry.carriers.get(rollout.key) ?? new Map<string, Seen>();
+      if (count === 1) entry.carriers.set(rollout.key, objects.set(objectKey, object));
+      else objects.delete(objectKey);
+      if (objects.size === 0) entry.carriers.delete(rollout.key);
+    }
+  }
+
+  const stopListening = [
+    index.onKinds(refresh),
+    watcher.onDiscovery(() => {
+      for (const entry of kinds.values()) {
+        if (entry.watch === undefined) void search(entry);
+        else if (entry.state.state === 'notServed') entry.watch.retry();
+      }
+    }),
+  ];
+  refresh();
+
+  return {
+    of(kind) {
+      const entry = kinds.get(kindKey(kind));
+      if (entry === undefined) return UNKNOWN;
+      return {
+        ...entry.state,
+        resource: entry.resource,
+        hasSynced: entry.wasSynced,
+        get: (namespace, name) => entry.watch?.get(namespace, name),
+      };
+    },
+    carriersOf: (rolloutKey) =>
+      [...kinds.values()].flatMap(({ kind, resource, carriers }) =>
+        [...(carriers.get(rolloutKey)?.values() ?? [])].flatMap((object) =>
+          object.directives
+            .filter(({ rollout }) => rollout?.key === rolloutKey)
+            .flatMap((directive) => (resource === undefined ? [] : [{ kind, resource, seen: object, directive }])),
+        ),
+      ),
+    nameScript: (hash) => [...kinds.values()].some(({ scripts }) => scripts.has(hash)),
+    ready: () => (isReady() ? Promise.resolve() : new Promise((resolve) => onReady.push(resolve))),
+    close() {
+      closed = true;
+      for (const stopOne of stopListening) stopOne();
+      for (const entry of [...kinds.values()]) stop(entry);
+    },
+  };
+}
+
+function counted(counts: Map<string, number>, key: string, by: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}

@@ -1,0 +1,124 @@
+import { stringAt } from '../json/value.ts';
+import { outcomeOf } from '../kube/api-error.ts';
+import type { KubeObject } from '../kube/client.ts';
+import { RESOURCES } from '../kube/resource.ts';
+import type { Script } from '../lua/script.ts';
+import { InvalidPinnedScript, pinnedHash, pinnedName, pinnedScript, readPinned } from '../rollout/pinned-script.ts';
+import { type Api, FIELD_MANAGER, type Log } from './api.ts';
+import type { Clock } from './clock.ts';
+
+/** A ConfigMap that is, or claims to be, a pinned script. */
+export type PinnedConfigMap = {
+  readonly name: string;
+  readonly uid: string;
+  readonly content: { readonly script: Script } | { readonly problem: string };
+};
+
+/** Reads a ConfigMap with the label of pinned scripts as it arrives. */
+export function pinnedConfigMap(object: KubeObject): PinnedConfigMap {
+  const name = stringAt(object, 'metadata', 'name') ?? '';
+  const uid = stringAt(object, 'metadata', 'uid') ?? '';
+  try {
+    return { name, uid, content: { script: readPinned(object) } };
+  } catch (error) {
+    if (!(error instanceof InvalidPinnedScript)) throw error;
+    return { name, uid, content: { problem: error.message } };
+  }
+}
+
+/** The scripts that are kept in ConfigMaps as long as anything may run them. */
+export type Pins = {
+  /** The pinned script, if there is one and it is what its name says. */
+  get(hash: string): Script | undefined;
+  /** Pins a script, unless it is pinned. A forged ConfigMap in its place is replaced. */
+  ensure(script: Script): Promise<void>;
+  /**
+   * Deletes what has been unused for the grace. `isUsed` must know everything: it is asked when all is known.
+   * @returns when to look again, in milliseconds; undefined when nothing is unused.
+   */
+  sweep(isUsed: (hash: string) => boolean): Promise<number | undefined>;
+};
+
+export type PinsOptions = {
+  readonly api: Api;
+  readonly namespace: string;
+  /** What the watch of the ConfigMaps has now. */
+  readonly stored: { get(name: string): PinnedConfigMap | undefined; values(): Iterable<PinnedConfigMap> };
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A script that nothing uses is kept for so long: what uses it may not have been seen yet. */
+  readonly graceMilliseconds: number;
+};
+
+export function createPins({ api, namespace, stored, clock, log, graceMilliseconds }: PinsOptions): Pins {
+  /** Created by us and not seen by the watch yet. */
+  const fresh = new Map<string, Script>();
+  const unusedSince = new Map<string, number>();
+
+  function get(hash: string): Script | undefined {
+    const content = stored.get(pinnedName(hash))?.content;
+    if (content === undefined) return fresh.get(hash);
+    fresh.delete(hash);
+    return 'script' in content ? content.script : undefined;
+  }
+
+  async function ensure(script: Script): Promise<void> {
+    const before = stored.get(pinnedName(script.hash));
+    if (before === undefined ? fresh.has(script.hash) : 'script' in before.content) return;
+    if (before !== undefined) await remove(before, 'problem' in before.content ? before.content.problem : '');
+    try {
+      await api.create(RESOURCES.configMap, pinnedScript(script, namespace), { fieldManager: FIELD_MANAGER });
+    } catch (error) {
+      if (outcomeOf(error) !== 'exists') throw error;
+      // Another leader's, or one that the watch has not brought yet: believed only if it is what its name says.
+      const there = pinnedConfigMap(await api.get(RESOURCES.configMap, { namespace, name: pinnedName(script.hash) }));
+      if ('problem' in there.content) {
+        await remove(there, there.content.problem);
+        throw error;
+      }
+    }
+    fresh.set(script.hash, script);
+  }
+
+  async function remove({ name, uid }: PinnedConfigMap, why: string): Promise<void> {
+    log.warn({ configMap: name }, why);
+    try {
+      await api.delete(RESOURCES.configMap, { namespace, name }, { uid });
+    } catch (error) {
+      if (outcomeOf(error) !== 'gone') throw error;
+    }
+  }
+
+  async function sweep(isUsed: (hash: string) => boolean): Promise<number | undefined> {
+    const now = clock.monotonic();
+    const present = [...stored.values()];
+    const names = new Set(present.map(({ name }) => name));
+    for (const name of unusedSince.keys()) if (!names.has(name)) unusedSince.delete(name);
+    let next: number | undefined;
+    for (const configMap of present) {
+      const hash = pinnedHash(configMap.name);
+      if (hash !== undefined && isUsed(hash)) {
+        unusedSince.delete(configMap.name);
+        continue;
+      }
+      const since = unusedSince.get(configMap.name) ?? now;
+      unusedSince.set(configMap.name, since);
+      const left = since + graceMilliseconds - now;
+      if (left > 0) {
+        next = Math.min(next ?? left, left);
+        continue;
+      }
+      if (hash !== undefined) fresh.delete(hash);
+      await api
+        .delete(RESOURCES.configMap, { namespace, name: configMap.name }, { uid: configMap.uid })
+        .catch((error: unknown) => {
+          if (outcomeOf(error) !== 'gone') throw error;
+        });
+      log.info({ configMap: configMap.name }, 'deleted a script that nothing uses any more');
+      unusedSince.delete(configMap.name);
+    }
+    return next;
+  }
+
+  return { get, ensure, sweep };
+}

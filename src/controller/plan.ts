@@ -1,0 +1,313 @@
+import { LABELS } from '../api/names.ts';
+import { fieldPath } from '../api/violation.ts';
+import type { JsonMap } from '../json/value.ts';
+import type { Resource } from '../kube/resource.ts';
+import type { Script } from '../lua/script.ts';
+import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
+import { stepsOf } from '../rollout/directives.ts';
+import type { Finding } from './conditions.ts';
+import type { Obstacle } from './dry-run.ts';
+import type { Carrier } from './kinds.ts';
+import { type GroupKind, kindKey, type PlacedTarget, type Reference, trafficRoutingOf } from './references.ts';
+import { gatewayClusterRole } from './rights.ts';
+import type { RolloutEntry } from './rollout-entry.ts';
+import type { ScriptChoice } from './script-book.ts';
+import type { Seen } from './seen.ts';
+
+/** What became of an object that a Rollout names. */
+export type Resolution =
+  | { readonly state: 'found'; readonly seen: Seen; readonly resource: Resource }
+  | { readonly state: 'missing' }
+  | { readonly state: 'notServed' }
+  /** The controller may not read the kind. */
+  | { readonly state: 'forbidden'; readonly resource: Resource }
+  | { readonly state: 'clusterScoped' };
+
+/** Everything that a plan depends on. */
+export type Observed = {
+  readonly entry: RolloutEntry;
+  /** Another Rollout that has the workload, `namespace/name`. */
+  readonly rival: string | undefined;
+  readonly references: readonly { readonly reference: Reference; readonly resolution: Resolution }[];
+  readonly scripts: readonly { readonly placed: PlacedTarget; readonly choice: ScriptChoice }[];
+  /** What the steps would stumble over; undefined when they were not played, because something that they need is missing. */
+  readonly obstacles: readonly Obstacle[] | undefined;
+  /** Objects that carry a directive of this Rollout now. */
+  readonly carriers: readonly Carrier[];
+};
+
+/** What is to be done, and what is to be said. */
+export type Plan = {
+  readonly findings: readonly Finding[];
+  readonly phase: 'Initial' | 'Healthy' | 'Disabled';
+  readonly message: string;
+  /** Scripts that must be pinned. */
+  readonly scripts: readonly Script[];
+  readonly arm: Arming | undefined;
+  readonly disarm: readonly Carrier[];
+  /** When to look again although nothing has happened. */
+  readonly afterMilliseconds: number | undefined;
+};
+
+/** The directive and the label that a workload at rest carries. */
+export type Arming = {
+  readonly resource: Resource;
+  readonly seen: Seen;
+  readonly key: string;
+  readonly text: string;
+  /** Undefined for a workload that has a label already. */
+  readonly workloadType: string | undefined;
+};
+
+/** What a release cannot be held for yet. */
+const WORKLOADS: Readonly<Record<string, string>> = { 'apps/Deployment': 'deployment' };
+
+/** A step that met only a limit of time is played again: the machine may have been busy. */
+const REPLAY_MILLISECONDS = 60_000;
+
+/**
+ * What to do for a Rollout, from all that is known of it: pure.
+ *
+ * ```
+ *  Accepted ──► ResolvedRefs ──► ScriptsReady ──► Expressible          (conditions; a later one waits for those before)
+ *                    │
+ *                    └──► armed workload: a release can be held from the first write on
+ * ```
+ *
+ * The progression of a release will be planned here, too: from the same observations, after the conditions.
+ */
+export function planRollout(observed: Observed): Plan {
+  const { entry, scripts, obstacles } = observed;
+  const findings = [accepted(observed), resolvedRefs(observed), scriptsReady(observed), expressible(observed)];
+  const wanted = wantedArming(observed, findings);
+  const bad = findings.find(({ status }) => status === 'False');
+  const phase = phaseOf(observed);
+  return {
+    findings,
+    phase,
+    message: bad?.message ?? PHASE_MESSAGES[phase],
+    scripts: scripts.flatMap(({ choice }) => usedScript(choice) ?? []),
+    arm: wanted && needsArming(wanted) ? wanted : undefined,
+    disarm: observed.carriers.filter((carrier) => carrier.directive.isArmed && !isWanted(carrier, wanted, entry)),
+    afterMilliseconds: obstacles?.some(({ mayPass }) => mayPass) ? REPLAY_MILLISECONDS : undefined,
+  };
+}
+
+/** What is to be taken off when there is no such Rollout any more, and what is left for people to decide. */
+export function planGone(carriers: readonly Carrier[]): { readonly disarm: Carrier[]; readonly left: Carrier[] } {
+  return {
+    disarm: carriers.filter(({ directive }) => directive.isArmed),
+    left: carriers.filter(({ directive }) => !directive.isArmed),
+  };
+}
+
+/** The script that is in use, also while a newer text is broken. */
+export function usedScript(choice: ScriptChoice): Script | undefined {
+  if (choice.state === 'ready') return choice.script;
+  return choice.state === 'broken' ? choice.lastGood : undefined;
+}
+
+function accepted({ entry, rival }: Observed): Finding {
+  const [problem, ...others] = entry.problems;
+  if (problem !== undefined) return no('Accepted', 'Invalid', [problem, ...others]);
+  if (rival !== undefined) {
+    const message = `spec.workloadRef: Rollout ${rival} releases this workload already; one workload has one Rollout: delete one of them, or name another workload`;
+    return no('Accepted', 'WorkloadTaken', [message]);
+  }
+  return yes('Accepted', 'Accepted', 'the Rollout can be carried out');
+}
+
+function resolvedRefs(observed: Observed): Finding {
+  const { entry, references } = observed;
+  if (entry.rollout === undefined) return unknown('ResolvedRefs', 'Invalid', 'waits for a Rollout that can be read');
+  const problems = references.flatMap(
+    ({ reference, resolution }) => referenceProblem(reference, resolution, entry) ?? [],
+  );
+  const routing = trafficRoutingOf(entry.rollout);
+  if (routing !== undefined) {
+    const message = `${fieldPath(routing.path)}: TrafficRouting ${routing.name} is not carried out by this version of Sluice; write trafficRoutings into the Rollout`;
+    problems.push({ reason: 'KindNotSupported', message });
+  }
+  const [first] = problems;
+  if (first !== undefined)
+    return no(
+      'ResolvedRefs',
+      first.reason,
+      problems.map(({ message }) => message),
+    );
+  return yes('ResolvedRefs', 'ResolvedRefs', 'every object that the Rollout names is there');
+}
+
+type Problem = { readonly reason: string; readonly message: string };
+
+function referenceProblem(reference: Reference, resolution: Resolution, { stored }: RolloutEntry): Problem | undefined {
+  const { role, kind, group, name, path } = reference;
+  const problem = (reason: string, text: string) => ({ reason, message: `${fieldPath(path)}: ${text}` });
+  const place = stored.namespace;
+  if (role === 'workload' && WORKLOADS[kindKey(reference)] === undefined) {
+    return problem('KindNotSupported', `this version of Sluice releases Deployments only, and ${kind} not yet`);
+  }
+  switch (resolution.state) {
+    case 'found':
+      return undefined;
+    case 'missing': {
+      const reason = { workload: 'WorkloadNotFound', service: 'ServiceNotFound', gateway: 'ObjectNotFound' }[role];
+      return problem(reason, `there is no ${kind} ${name} in namespace ${place}; create it, or correct the name`);
+    }
+    case 'notServed':
+      return problem(
+        'KindNotServed',
+        `the cluster has no kind ${describedKind(reference)}; install its CustomResourceDefinition, or correct apiVersion and kind`,
+      );
+    case 'clusterScoped':
+      return problem(
+        'KindNotSupported',
+        `${kind} is not namespaced; a Rollout can only name objects of its own namespace`,
+      );
+    case 'forbidden': {
+      const { resource } = resolution;
+      const role = gatewayClusterRole(resource);
+      return problem(
+        'MissingRights',
+        `the controller may not read ${resource.plural}.${group}; let a cluster administrator apply this:\n${role}`,
+      );
+    }
+  }
+}
+
+function describedKind({ group, kind }: GroupKind): string {
+  return group === '' ? kind : `${kind} of ${group}`;
+}
+
+function scriptsReady({ entry, scripts }: Observed): Finding {
+  if (entry.rollout === undefined) return unknown('ScriptsReady', 'Invalid', 'waits for a Rollout that can be read');
+  const problems = scripts.flatMap(({ placed, choice }) => scriptProblem(placed, choice) ?? []);
+  const [first] = problems;
+  if (first !== undefined)
+    return no(
+      'ScriptsReady',
+      first.reason,
+      problems.map(({ message }) => message),
+    );
+  return yes('ScriptsReady', 'ScriptsReady', 'every gateway object has a script');
+}
+
+function scriptProblem({ target, path }: PlacedTarget, choice: ScriptChoice): Problem | undefined {
+  const place = fieldPath(path);
+  if (choice.state === 'missing') {
+    const { request } = target;
+    const what = request.contract === 'ingress' ? `Ingresses of class ${request.classType}` : request.kind;
+    const message = `${place}: there is no script for ${what}; write one into ConfigMap kruise-rollout-configuration of Sluice's namespace under the key ${choice.key}`;
+    return { reason: 'ScriptNotFound', message };
+  }
+  if (choice.state !== 'broken') return undefined;
+  const rest =
+    choice.lastGood === undefined
+      ? 'there is no earlier text to use instead'
+      : `its last good text (${choice.lastGood.hash}) stays in use`;
+  return { reason: 'ScriptBroken', message: `${place}: ${choice.key}: ${choice.message}; ${rest}` };
+}
+
+function expressible({ entry, obstacles }: Observed): Finding {
+  if (entry.rollout === undefined) return unknown('Expressible', 'Invalid', 'waits for a Rollout that can be read');
+  if (obstacles === undefined)
+    return unknown('Expressible', 'Waiting', 'waits for the objects and scripts that it needs');
+  if (obstacles.length > 0)
+    return no(
+      'Expressible',
+      'StepFails',
+      obstacles.map(({ message }) => message),
+    );
+  return yes('Expressible', 'Expressible', 'every step can be carried out on the objects as they are');
+}
+
+/** By compat §2.1; phases of a release stay to whoever carries the release out. */
+function phaseOf({ entry, references }: Observed): Plan['phase'] {
+  if (entry.rollout?.spec?.disabled === true) return 'Disabled';
+  const workload = references.find(({ reference }) => reference.role === 'workload');
+  return workload?.resolution.state === 'found' ? 'Healthy' : 'Initial';
+}
+
+const PHASE_MESSAGES: Readonly<Record<Plan['phase'], string>> = {
+  Initial: 'waits for the workload',
+  Healthy: 'ready for the next release',
+  Disabled: 'the Rollout is disabled',
+};
+
+/** Steps of a Rollout, for the status of one that has never released anything. */
+export function stepCount({ rollout }: RolloutEntry): number {
+  return rollout === undefined ? 0 : stepsOf(rollout).length;
+}
+
+/** Once armed a workload stays so while its Rollout stands: a Service that goes for a moment must not open a gap. */
+function wantedArming({ entry, references, carriers }: Observed, findings: readonly Finding[]): Arming | undefined {
+  const { rollout, stored } = entry;
+  const isAccepted = findings.some(({ type, status }) => type === 'Accepted' && status === 'True');
+  if (rollout === undefined || rollout.spec?.disabled === true || stored.isDeleting || !isAccepted) return undefined;
+  const workload = references.find(({ reference }) => reference.role === 'workload');
+  const type = workload && WORKLOADS[kindKey(workload.reference)];
+  if (workload?.resolution.state !== 'found' || type === undefined || workload.resolution.seen.isDeleting)
+    return undefined;
+  const { seen, resource } = workload.resolution;
+  const isResolved = findings.some(({ type: name, status }) => name === 'ResolvedRefs' && status === 'True');
+  if (!isResolved && !carriers.some((carrier) => carrier.seen.uid === seen.uid)) return undefined;
+  return {
+    resource,
+    seen,
+    key: directiveKey(stored.name),
+    text: armedText(entry),
+    workloadType: seen.workloadType === '' ? type : undefined,
+  };
+}
+
+function armedText({ stored: { namespace, name, uid } }: RolloutEntry): string {
+  return encodeDirective({
+    format: FORMAT,
+    rollout: { namespace, name, uid },
+    revision: '',
+    step: 0,
+    continues: false,
+    action: { type: 'armed' },
+  });
+}
+
+function needsArming({ seen, key, text, workloadType }: Arming): boolean {
+  const present = seen.directives.find((directive) => directive.key === key);
+  if (present !== undefined && !present.isArmed) return false; // a release runs, or somebody must look at it
+  return present?.text !== text || workloadType !== undefined;
+}
+
+function isWanted(
+  { seen, resource, directive }: Carrier,
+  wanted: Arming | undefined,
+  { stored }: RolloutEntry,
+): boolean {
+  if (wanted === undefined) return false;
+  const isSameObject = seen.uid === wanted.seen.uid && resource.plural === wanted.resource.plural;
+  // One of an earlier Rollout of the same name is written over.
+  return isSameObject && (directive.rollout?.uid === stored.uid || directive.key === wanted.key);
+}
+
+/** The patch that arms a workload as it is now: one write, one annotation, one label. */
+export function armingPatch(arming: Arming): JsonMap {
+  const { seen, key, text, workloadType } = arming;
+  return {
+    metadata: {
+      resourceVersion: seen.resourceVersion,
+      annotations: { [key]: text },
+      ...(workloadType === undefined ? {} : { labels: { [LABELS.workloadType]: workloadType } }),
+    },
+  };
+}
+
+function yes(type: Finding['type'], reason: string, message: string): Finding {
+  return { type, status: 'True', reason, message };
+}
+
+function no(type: Finding['type'], reason: string, messages: readonly string[]): Finding {
+  return { type, status: 'False', reason, message: messages.join('\n') };
+}
+
+function unknown(type: Finding['type'], reason: string, message: string): Finding {
+  return { type, status: 'Unknown', reason, message };
+}
