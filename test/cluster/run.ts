@@ -14,7 +14,7 @@ export async function missing(): Promise<string | undefined> {
   if (toBuild.length > 0 && !hasGo()) {
     return `Go is not installed and KUBEBUILDER_ASSETS does not hold ${toBuild.join(', ')}: install Go (https://go.dev/dl)`;
   }
-  return namespacesRefused();
+  return await namespacesRefused();
 }
 
 function hasGo(): boolean {
