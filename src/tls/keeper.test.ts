@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Issued, issueAuthority, issueServing, validFor } from './generate.ts';
-import { type Issuer, keepCertificates } from './keeper.ts';
+import { keepCertificates } from './keeper.ts';
 import { Kept } from './kept.testing.ts';
 import { pooledIssuer } from './key-pool.testing.ts';
 import { MemorySecrets } from './memory-secrets.testing.ts';
@@ -9,6 +9,7 @@ import { DEFAULT_LIFETIMES } from './pace.ts';
 import { AUTHORITY_SECRET, SERVING_SECRET, type SecretData, type SecretStore } from './secrets.ts';
 import { handshakeFailure } from './simulated-cluster.testing.ts';
 import { VirtualTime } from './virtual-time.testing.ts';
+import type { Issuer } from './written.ts';
 
 const START = Date.parse('2026-11-22T10:00:00Z');
 const HOUR = 3_600_000;

@@ -1,35 +1,10 @@
-import { type Issued, issueAuthority, issueServing, type Validity } from './generate.ts';
-import { type CertificateSettings, type Pace, paceOf } from './pace.ts';
-import { type CertificateAction, type CertificateReason, planCertificates, servingEnd } from './plan.ts';
-import {
-  AUTHORITY_SECRET,
-  authorityDataOf,
-  bundleOf,
-  readStored,
-  SERVING_SECRET,
-  type SecretData,
-  type SecretStore,
-  type Stored,
-  servingDataOf,
-} from './secrets.ts';
+import type { CertificateReason } from './action.ts';
+import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import { type CertificateSettings, paceOf } from './pace.ts';
+import { planCertificates } from './plan.ts';
+import { AUTHORITY_SECRET, bundleOf, readStored, SERVING_SECRET, type SecretStore, type Stored } from './secrets.ts';
 import { type InUse, measureSettling, NOTHING_SETTLED } from './settling.ts';
-import { readCertificate } from './x509.ts';
-
-/** Time, as the keeper needs it. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Milliseconds on a clock that is never set. */
-  monotonic(): number;
-  /** Calls back once after so many milliseconds; returns what calls it off. */
-  after(milliseconds: number, callback: () => void): () => void;
-}
-
-/** Makes certificates; `issueAuthority` and `issueServing` unless a test has its own keys. */
-export type Issuer = {
-  authority(validity: Validity): Promise<Issued>;
-  serving(authority: Issued, hosts: readonly string[], validity: Validity): Promise<Issued>;
-};
+import { type Issuer, LOCAL_ISSUER, secretAfter } from './written.ts';
 
 /** A Secret was written, and why. Never holds a key. */
 export type CertificateWrite = {
@@ -72,7 +47,7 @@ const MOST_STEPS = 50;
  * @throws for settings that cannot work.
  */
 export function keepCertificates(options: KeeperOptions): CertificateKeeper {
-  const { settings, clock = SYSTEM_CLOCK, onProblem } = options;
+  const { settings, clock = SYSTEM_CLOCK, issuer = LOCAL_ISSUER, onProblem } = options;
   const pace = paceOf(settings);
   const listeners = new Set<(bundle: string) => void>();
   const measure = measureSettling();
@@ -97,7 +72,7 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
       stored.authorities.length > 1 ? measure(stored, await options.inUse(), clock.monotonic()) : NOTHING_SETTLED;
     const { action, after } = planCertificates({ ...stored, ...settled }, settings, clock.now());
     if (!action) return after;
-    const { secret, data } = await carryOut(action, stored, options, pace, clock.now());
+    const { secret, data } = await secretAfter(action, stored, settings, issuer, clock.now());
     if (closed) return after;
     const outcome = await options.secrets.write(secret, data, versions[secret]);
     if (outcome === 'written') options.onWrite({ secret, reason: action.reason, message: action.message });
@@ -156,20 +131,6 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   };
 }
 
-const SYSTEM_CLOCK: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds).unref();
-    return () => clearTimeout(timer);
-  },
-};
-
-const LOCAL_ISSUER: Issuer = {
-  authority: (validity) => issueAuthority(validity),
-  serving: (authority, hosts, validity) => issueServing(authority, hosts, validity),
-};
-
 type Versions = Record<typeof AUTHORITY_SECRET | typeof SERVING_SECRET, string | 'absent'>;
 
 /**
@@ -186,39 +147,4 @@ async function readSecrets(secrets: SecretStore): Promise<{ stored: Stored; vers
       [SERVING_SECRET]: serving?.resourceVersion ?? 'absent',
     },
   };
-}
-
-/** What an action writes. */
-async function carryOut(
-  action: CertificateAction,
-  { authorities, serving }: Stored,
-  { settings, issuer = LOCAL_ISSUER }: KeeperOptions,
-  pace: Pace,
-  now: number,
-): Promise<{ secret: keyof Versions; data: SecretData }> {
-  const notBefore = new Date(now - pace.backDate);
-  switch (action.kind) {
-    case 'add authority': {
-      const made = await issuer.authority({ notBefore, notAfter: new Date(now + settings.authorityLifetime) });
-      const added = { certificate: readCertificate(made.certificate), key: withNewline(made.key) };
-      return { secret: AUTHORITY_SECRET, data: authorityDataOf([added, ...authorities]) };
-    }
-    case 'write authorities':
-      return { secret: AUTHORITY_SECRET, data: authorityDataOf(action.authorities) };
-    case 'issue serving': {
-      const { certificate, key = '' } = action.signer; // the plan lets only those sign that have a key
-      const notAfter = new Date(servingEnd(action.signer, settings, now));
-      const made = await issuer.serving({ certificate: certificate.pem, key }, settings.hosts, { notBefore, notAfter });
-      return { secret: SERVING_SECRET, data: servingDataOf(made, bundleOf(authorities)) };
-    }
-    case 'publish bundle': {
-      if (serving.state !== 'sound') throw new Error('a bundle is published beside a sound pair only');
-      const pair = { certificate: serving.certificate.pem, key: serving.key };
-      return { secret: SERVING_SECRET, data: servingDataOf(pair, bundleOf(authorities)) };
-    }
-  }
-}
-
-function withNewline(pem: string): string {
-  return `${pem.trim()}\n`;
 }

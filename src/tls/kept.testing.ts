@@ -1,8 +1,9 @@
-import { type CertificateKeeper, type CertificateWrite, type Issuer, keepCertificates } from './keeper.ts';
+import { type CertificateKeeper, type CertificateWrite, keepCertificates } from './keeper.ts';
 import { MemorySecrets } from './memory-secrets.testing.ts';
 import type { CertificateSettings } from './pace.ts';
 import { SERVING_SECRET, type SecretStore } from './secrets.ts';
 import { VirtualTime } from './virtual-time.testing.ts';
+import type { Issuer } from './written.ts';
 
 /** A cluster where everybody follows at once, and one keeper at a time. */
 export class Kept {

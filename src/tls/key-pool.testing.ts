@@ -1,5 +1,5 @@
 import { issueAuthority, issueServing, type RsaKeys, rsaKeys } from './generate.ts';
-import type { Issuer } from './keeper.ts';
+import type { Issuer } from './written.ts';
 
 /**
  * Issues real certificates with keys that were made before and are used in turn: two certificates that are in use at the

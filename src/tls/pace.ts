@@ -21,8 +21,8 @@ const DAY = 24 * 60 * MINUTE;
  * rotation has four months.
  */
 export const DEFAULT_LIFETIMES: Omit<CertificateSettings, 'hosts'> = {
-  authorityLifetime: 366 * DAY,
-  servingLifetime: 122 * DAY,
+  authorityLifetime: 365 * DAY,
+  servingLifetime: (365 * DAY) / 3,
   settle: 5 * MINUTE,
 };
 

@@ -1,42 +1,8 @@
+import type { Because, CertificateAction, Observed } from './action.ts';
 import { type CertificateSettings, type Pace, paceOf } from './pace.ts';
-import { type Authority, bundleOf, type Stored } from './secrets.ts';
-import type { Settled } from './settling.ts';
-import { dueAt, namesHosts, signedBy, validAt } from './x509.ts';
-
-/** Everything that a decision needs. */
-export type Observed = Stored & Settled;
-
-/** Why something is written; also the reason of the Event. */
-export type CertificateReason =
-  | 'AuthorityMissing'
-  | 'AuthorityKeyMissing'
-  | 'AuthorityExpired'
-  | 'AuthorityNotYetValid'
-  | 'AuthorityDue'
-  | 'AuthoritySecretDamaged'
-  | 'AuthorityUnused'
-  | 'ServingMissing'
-  | 'ServingUnreadable'
-  | 'ServingKeyMismatch'
-  | 'ServingExpired'
-  | 'ServingNotYetValid'
-  | 'ServingNotTrusted'
-  | 'ServingDue'
-  | 'HostsChanged'
-  | 'AuthorityRotated'
-  | 'BundleChanged';
-
-type Because = { readonly reason: CertificateReason; readonly message: string };
-
-/** One write of one Secret. */
-export type CertificateAction = Because &
-  (
-    | { readonly kind: 'add authority' }
-    /** `authorities` are what stays. */
-    | { readonly kind: 'write authorities'; readonly authorities: readonly Authority[] }
-    | { readonly kind: 'issue serving'; readonly signer: Authority }
-    | { readonly kind: 'publish bundle' }
-  );
+import { type Authority, bundleOf } from './secrets.ts';
+import { canSign, issuerOf, servingAction } from './serving-plan.ts';
+import { dueAt, iso } from './x509.ts';
 
 /** The next write, if there is one (then look again at once), and after how many milliseconds to look again otherwise. */
 export type CertificatePlan = { readonly action: CertificateAction | undefined; readonly after: number };
@@ -67,10 +33,6 @@ export function planCertificates(observed: Observed, settings: CertificateSettin
     unusedAction(observed, usable, pace, now) ??
     bundleAction(observed);
   return { action, after: action ? 0 : lookAgain(observed, usable, pace, now) };
-}
-
-function canSign({ certificate, key }: Authority, now: number): boolean {
-  return key !== undefined && validAt(certificate, now);
 }
 
 function authorityAction(
@@ -107,94 +69,6 @@ function noAuthority(first: Authority | undefined, faults: readonly string[], no
   return { reason: 'AuthorityKeyMissing', message: `no CA has its key${told}` };
 }
 
-function servingAction(
-  observed: Observed,
-  usable: readonly Authority[],
-  settings: CertificateSettings,
-  pace: Pace,
-  now: number,
-): CertificateAction | undefined {
-  const needed = servingUseless(observed, now);
-  if (needed) {
-    const signer = mostTrusted(observed, usable, pace);
-    return signer && { kind: 'issue serving', signer, ...needed };
-  }
-  return servingWanted(observed, usable, settings, pace, now);
-}
-
-/** Why no handshake can succeed with the serving certificate; undefined when it can. */
-function servingUseless({ serving, authorities }: Observed, now: number): Because | undefined {
-  const { state } = serving;
-  if (state !== 'sound') return { reason: SERVING_FAULTS[state], message: serving.message };
-  const { notBefore, notAfter } = serving.certificate;
-  if (now > notAfter) return { reason: 'ServingExpired', message: `the serving certificate expired ${iso(notAfter)}` };
-  if (now < notBefore) {
-    const message = `the serving certificate is valid from ${iso(notBefore)}; was a clock set back?`;
-    return { reason: 'ServingNotYetValid', message };
-  }
-  if (issuerOf({ serving, authorities }, now)) return undefined;
-  return { reason: 'ServingNotTrusted', message: 'the serving certificate is signed by no valid CA' };
-}
-
-const SERVING_FAULTS = {
-  missing: 'ServingMissing',
-  unreadable: 'ServingUnreadable',
-  mismatched: 'ServingKeyMismatch',
-} as const;
-
-/** The valid authority that signed the serving certificate. */
-function issuerOf({ serving, authorities }: Pick<Observed, 'serving' | 'authorities'>, now: number) {
-  if (serving.state !== 'sound') return undefined;
-  return authorities.find(({ certificate }) => validAt(certificate, now) && signedBy(serving.certificate, certificate));
-}
-
-/** The newest authority that API servers are sure to trust. */
-function newestSettled({ carried }: Observed, usable: readonly Authority[], pace: Pace): Authority | undefined {
-  return usable.find(({ certificate }) => (carried.get(certificate.fingerprint) ?? -1) >= pace.settle);
-}
-
-/** Who signs when there is no time to wait: a settled one, else the one carried longest, among equals the oldest. */
-function mostTrusted(observed: Observed, usable: readonly Authority[], pace: Pace): Authority | undefined {
-  const carriedFor = ({ certificate }: Authority) => observed.carried.get(certificate.fingerprint) ?? -1;
-  const [longest] = usable.toReversed().toSorted((a, b) => carriedFor(b) - carriedFor(a));
-  return newestSettled(observed, usable, pace) ?? longest;
-}
-
-/** A renewal of a serving certificate that still works. */
-function servingWanted(
-  observed: Observed,
-  usable: readonly Authority[],
-  settings: CertificateSettings,
-  pace: Pace,
-  now: number,
-): CertificateAction | undefined {
-  const { serving, authorities } = observed;
-  const issuer = issuerOf(observed, now);
-  if (serving.state !== 'sound' || !issuer) return undefined;
-  const { certificate } = serving;
-  const settled = newestSettled(observed, usable, pace);
-  if (settled && authorities.indexOf(settled) < authorities.indexOf(issuer)) {
-    const message = `every configuration has carried the new CA for ${pace.settle} ms`;
-    return { kind: 'issue serving', signer: settled, reason: 'AuthorityRotated', message };
-  }
-  // A CA that is newer than the settled one signs again what it signed before: webhooks serve it already.
-  if (!canSign(issuer, now)) return undefined;
-  const young = now - certificate.notBefore < pace.backDate + pace.quiet;
-  if (!young && !namesHosts(certificate, settings.hosts)) {
-    const message = `the serving certificate is for ${certificate.x509.subjectAltName ?? 'nothing'}`;
-    return { kind: 'issue serving', signer: issuer, reason: 'HostsChanged', message };
-  }
-  const gain = servingEnd(issuer, settings, now) - certificate.notAfter;
-  if (now < dueAt(certificate) || gain < pace.quiet) return undefined;
-  const message = `two thirds of the serving certificate's life are over; it ends ${iso(certificate.notAfter)}`;
-  return { kind: 'issue serving', signer: issuer, reason: 'ServingDue', message };
-}
-
-/** The end of a serving certificate that is issued now: every certificate of a chain must be valid (RFC 5280, 6.1.3 (a)(2)). */
-export function servingEnd(signer: Authority, { servingLifetime }: CertificateSettings, now: number): number {
-  return Math.min(now + servingLifetime, signer.certificate.notAfter);
-}
-
 /** Takes away authorities that nothing needs any more: older than the issuer or of no use, and unused everywhere. */
 function unusedAction(
   observed: Observed,
@@ -229,8 +103,4 @@ function lookAgain({ authorities, serving }: Observed, usable: readonly Authorit
   // Whole milliseconds upwards: a look a fraction too early would find nothing to do, again and again.
   const waits = times.map((time) => Math.ceil(time - now)).filter((wait) => wait > 0);
   return Math.min(pace.rest, ...waits);
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import type { Issuer } from './keeper.ts';
 import { pooledIssuer } from './key-pool.testing.ts';
 import { type CertificateSettings, paceOf } from './pace.ts';
 import { SERVING_SECRET } from './secrets.ts';
 import { SimulatedCluster } from './simulated-cluster.testing.ts';
 import { VirtualTime } from './virtual-time.testing.ts';
+import type { Issuer } from './written.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -37,44 +37,50 @@ const SETTINGS: CertificateSettings = {
 test.each([
   ['hours', SETTINGS],
   ['a minute', { ...SETTINGS, authorityLifetime: MINUTE, servingLifetime: MINUTE / 2 }],
-])('over five rotations of CAs that live %s no API server ever fails to call a webhook', async (_life, settings) => {
-  const pace = paceOf(settings);
-  await fc.assert(
-    fc.asyncProperty(fc.integer(), async (seed) => {
-      const random = randomFrom(seed);
-      const time = new VirtualTime(START);
-      const cluster = new SimulatedCluster(
-        time,
-        {
-          configurationDelay: pace.settle,
-          apiServerDelay: pace.settle * 0.99,
-          webhookDelay: 2 * pace.settle,
-          skew: pace.backDate * 0.9,
-          crash: 0.02,
-          random,
-        },
-        settings,
-        issuer,
-      );
-      cluster.startKeeper();
-      while (cluster.failure()) {
-        await time.step();
-        expect(time.monotonic(), 'the installation takes too long').toBeLessThan(settings.servingLifetime / 2);
-      }
-      while (cluster.authorities.size < 6) {
-        await time.step(() => expect(cluster.failure()).toBeUndefined());
-        expect(time.monotonic(), 'rotations come too late').toBeLessThan(6 * settings.authorityLifetime);
-        if (random() < 0.01) cluster.restartWebhook(Math.floor(random() * 3));
-      }
-      // The sixth CA takes over as well.
-      const end = time.monotonic() + settings.authorityLifetime / 3;
-      while (time.monotonic() < end) await time.step(() => expect(cluster.failure()).toBeUndefined());
-      expect(cluster.writes.filter(({ reason }) => reason === 'AuthorityRotated').length).toBeGreaterThanOrEqual(1);
-      expect(cluster.secrets.data(SERVING_SECRET)['ca.crt']?.match(/BEGIN/g)).toHaveLength(1);
-      expect(cluster.authorities.size).toBe(6);
-      // The first two, five more CAs that come, sign and make the one before go, each with its bundle; renewals between them.
-      expect(cluster.secrets.writes).toBeLessThan(60);
-    }),
-    { numRuns: 3, endOnFailure: true },
-  );
-});
+])(
+  'over five rotations of CAs that live %s no API server ever fails to call a webhook',
+  async (_life, settings) => {
+    const pace = paceOf(settings);
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), async (seed) => {
+        const random = randomFrom(seed);
+        const time = new VirtualTime(START);
+        const cluster = new SimulatedCluster(
+          time,
+          {
+            configurationDelay: pace.settle,
+            apiServerDelay: pace.settle * 0.99,
+            webhookDelay: 2 * pace.settle,
+            skew: pace.backDate * 0.9,
+            crash: 0.02,
+            random,
+          },
+          settings,
+          issuer,
+        );
+        cluster.startKeeper();
+        while (cluster.failure()) {
+          await time.step();
+          expect(time.monotonic(), 'the installation takes too long').toBeLessThan(settings.servingLifetime / 2);
+        }
+        while (cluster.authorities.size < 6) {
+          await time.step(() => expect(cluster.failure()).toBeUndefined());
+          expect(time.monotonic(), 'rotations come too late').toBeLessThan(6 * settings.authorityLifetime);
+          if (random() < 0.01) cluster.restartWebhook(Math.floor(random() * 3));
+        }
+        // The sixth CA takes over as well.
+        const end = time.monotonic() + settings.authorityLifetime / 3;
+        while (time.monotonic() < end) await time.step(() => expect(cluster.failure()).toBeUndefined());
+        expect(cluster.writes.filter(({ reason }) => reason === 'AuthorityRotated').length).toBeGreaterThanOrEqual(1);
+        expect(cluster.secrets.data(SERVING_SECRET)['ca.crt']?.match(/BEGIN/g)).toHaveLength(1);
+        expect(cluster.authorities.size).toBe(6);
+        expect(cluster.crashes).toBeGreaterThan(5);
+        expect(cluster.problems.filter((each) => !/^(crashed|this process is dead)$/.test(each))).toEqual([]);
+        // The first two, five more CAs that come, sign and make the one before go, each with its bundle; renewals between them.
+        expect(cluster.secrets.writes).toBeLessThan(60);
+      }),
+      { numRuns: 3, endOnFailure: true },
+    );
+  },
+  120_000,
+);

@@ -1,9 +1,10 @@
-import type { Clock, Issuer } from './keeper.ts';
+import type { Clock } from './clock.ts';
 import { type CertificateKeeper, type CertificateWrite, keepCertificates } from './keeper.ts';
 import { MemorySecrets } from './memory-secrets.testing.ts';
 import type { CertificateSettings } from './pace.ts';
 import { AUTHORITY_SECRET, SERVING_SECRET, type SecretData, type SecretStore } from './secrets.ts';
 import type { VirtualTime } from './virtual-time.testing.ts';
+import type { Issuer } from './written.ts';
 import { type Certificate, readBundle, readCertificate, signedBy, validAt } from './x509.ts';
 
 /** The longest times, in milliseconds, and how often things go wrong. */
@@ -71,11 +72,6 @@ export class SimulatedCluster {
       onProblem: ({ message }) => this.problems.push(message),
     });
     this.#keeper.onTrusted((bundle) => this.#apply(bundle, generation));
-  }
-
-  /** Somebody else's write to a configuration: Helm, or Argo CD that replaces it. */
-  wipeConfiguration(at: number, bundle: string): void {
-    this.#configure(at, bundle);
   }
 
   /** A webhook that starts reads the Secret as it is. */

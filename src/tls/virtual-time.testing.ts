@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from './keeper.ts';
+import type { Clock } from './clock.ts';
 
 /** Time that passes only when told to: from timer to timer. */
 export class VirtualTime implements Clock {

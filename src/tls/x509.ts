@@ -68,6 +68,11 @@ export function namesHosts({ x509 }: Certificate, hosts: readonly string[]): boo
   return names.length === new Set(hosts).size && hosts.every(has);
 }
 
+/** A moment as people read it. */
+export function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
 function pemBlocks(text: string, label: string): string[] {
   return text.match(new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, 'g')) ?? [];
 }
