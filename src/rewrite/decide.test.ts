@@ -13,8 +13,13 @@ const split = makeScript(
   'local s = obj.data.spec; if s.bad then error("bad: " .. s.bad) end; s.weight = obj.stableWeight; return obj.data',
   new Map(),
 );
+const addRule = makeScript(
+  'addRule',
+  'table.insert(obj.data.spec.rules, { to = obj.canaryService }); return obj.data',
+  new Map(),
+);
 const broken = makeScript('broken', 'return "no table"', new Map());
-const scripts = new Map([split, broken].map((script) => [script.hash, script]));
+const scripts = new Map([split, addRule, broken].map((script) => [script.hash, script]));
 const rewriter = createRewriter((hash) => scripts.get(hash));
 
 const KEY = `${DIRECTIVE_PREFIX}web`;
@@ -299,6 +304,22 @@ describe("what is nobody's edit never becomes one", () => {
   const route = (weight: number, annotations: JsonMap = {}, metadata: JsonMap = {}) =>
     thing({ weight }, annotations, metadata);
   const own = { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL };
+
+  test('a list of a client-side apply is the source, also where the API server filled in defaults', () => {
+    const stored = [{ to: 'svc', port: 80, kind: 'Service' }];
+    const annotations = {
+      [KEY]: directive(20, addRule),
+      [ANNOTATIONS.original]: encodeOriginal({ spec: { rules: stored } }, 'example.com/v1'),
+      [ANNOTATIONS.lastApplied]: JSON.stringify({ spec: { rules: [{ to: 'svc', port: 80 }] } }),
+    };
+    const live = thing({ rules: [...stored, { to: 'svc-canary' }] }, annotations);
+    const write = { operation: 'UPDATE', incoming: thing({ rules: stored }, annotations), live } as const;
+    const verdict = decide({ ...write, byController: false, fieldManager: 'kubectl-client-side-apply' }, rewriter);
+    expect([written(verdict)['/spec'], verdict.verdict === 'rewritten' && verdict.warnings]).toEqual([
+      live['spec'],
+      [],
+    ]);
+  });
 
   test('a last-applied text of long ago is no evidence in another write', () => {
     const last = { [ANNOTATIONS.lastApplied]: JSON.stringify({ spec: { weight: 80 } }) };

@@ -35,8 +35,9 @@ const KUBECTL_APPLY = 'kubectl-client-side-apply';
  * - server-side apply: the Apply entry of the request's field manager in `metadata.managedFields` owns the path, or the
  *   value is absent and the manager gave up owning it. Not when the same manager's Update entry changed: then it is an
  *   update by someone who also applies;
- * - client-side apply: the last-applied annotation that comes in holds that very value there, or held one before. Only
- *   when this write brought it: what an apply said long ago is no evidence for somebody else's edit.
+ * - client-side apply: the last-applied annotation that comes in holds that very value there, but for keys that the API
+ *   server added as defaults, or held one before. Only when this write brought it: what an apply said long ago is no
+ *   evidence for somebody else's edit.
  */
 export function sourceEvidence(write: WriteEvidence): Evidence {
   const { fieldManager } = write;
@@ -52,7 +53,7 @@ export function sourceEvidence(write: WriteEvidence): Evidence {
       return gaveUp || (last !== undefined && at(last, place) === undefined && at(lastBefore, place) !== undefined);
     }
     const said = at(last, place);
-    return said !== undefined && equal(said, value);
+    return said !== undefined && isDefaulted(said, value);
   };
   const declares = (path: Path, value: Json | undefined) => owns(applied, inObject(path)) || states(path, value);
   return {
@@ -61,6 +62,20 @@ export function sourceEvidence(write: WriteEvidence): Evidence {
     declares,
     fromSource: (path, value) => write.replaced || declares(path, value),
   };
+}
+
+/**
+ * True when `sent` may be `said` after the API server filled in the defaults of its schema: maps may have more keys. An
+ * apply sends a list whole, so in a list that it stated such keys are nothing else.
+ */
+function isDefaulted(said: Json, sent: Json): boolean {
+  if (isList(said)) {
+    return isList(sent) && said.length === sent.length && said.every((each, i) => isDefaulted(each, sent[i] ?? null));
+  }
+  if (!isMap(said) || !isMap(sent)) return equal(said, sent);
+  return Object.entries(said).every(
+    ([key, value]) => Object.hasOwn(sent, key) && isDefaulted(value, sent[key] ?? null),
+  );
 }
 
 /** True when a client-side apply left another record: its source changed, even where the object does not show it. */
