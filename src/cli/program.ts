@@ -31,7 +31,15 @@ export function buildProgram(context: Context): Command {
       outputError: (text, write) => write(terminal.err.paint('red', text)),
     })
     .configureHelp({ styleTitle: (text) => terminal.out.paint('bold', text) });
-  for (const command of [previewCommand, lintCommand, luaCommand, serveCommand, certsCommand, demoCommand]) {
+  for (const command of [
+    previewCommand,
+    lintCommand,
+    luaCommand,
+    serveCommand,
+    webhookCommand,
+    certsCommand,
+    demoCommand,
+  ]) {
     program.addCommand(command(context, program));
   }
   return withExamples(program, context, [
@@ -157,6 +165,42 @@ function serveCommand(context: Context, program: Command): Command {
     'serve --certs /etc/sluice/certs --log-level warn',
     'serve --port 0 --metrics-port 0 --load rollout.yaml --load scripts.yaml',
   ]);
+}
+
+function webhookCommand(context: Context, program: Command): Command {
+  const command = newCommand('webhook', program)
+    .summary('serve the webhook in a cluster')
+    .description(
+      'Serve the webhook in a cluster: as `serve`, with Rollouts, pinned scripts and the serving certificate read from the cluster. The Helm chart runs it; by hand it takes a kubeconfig with the rights of the service account sluice-webhook.',
+    )
+    .option('--host <address>', 'where HTTPS listens [SLUICE_HOST] (default: 0.0.0.0)')
+    .option('--port <n>', 'HTTPS port, 0 for any [SLUICE_PORT] (default: 9443)')
+    .option('--drain <seconds>', 'how long to serve on after SIGTERM [SLUICE_DRAIN_SECONDS] (default: 0)')
+    .action(async (options) => {
+      const { webhook } = await import('./webhook.ts');
+      context.done(await webhook(options, context.surroundings));
+    });
+  return withExamples(inCluster(command), context, [
+    'webhook',
+    'webhook --kubeconfig ~/.kube/config --namespace sluice-system',
+  ]);
+}
+
+/** The flags of everything that runs in a cluster. */
+function inCluster(command: Command): Command {
+  return command
+    .option('--kubeconfig <file>', "the cluster [KUBECONFIG] (default: the pod's service account, else ~/.kube/config)")
+    .option('--namespace <name>', 'where Sluice is installed [SLUICE_NAMESPACE] (default: sluice-system)')
+    .option(
+      '--certs <folder>',
+      "cert-manager's tls.crt, tls.key and ca.crt [SLUICE_CERTS] (default: Sluice keeps its own)",
+    )
+    .option('--metrics-host <address>', 'where the plain port listens [SLUICE_METRICS_HOST] (default: 0.0.0.0)')
+    .option('--metrics-port <n>', 'plain port, 0 for any [SLUICE_METRICS_PORT] (default: 8080)')
+    .option(
+      '--log-level <level>',
+      'trace, debug, info, warn, error, fatal or silent [SLUICE_LOG_LEVEL] (default: info)',
+    );
 }
 
 function certsCommand(context: Context, program: Command): Command {

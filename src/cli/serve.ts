@@ -5,10 +5,10 @@ import type { Script } from '../lua/script.ts';
 import type { Listening } from '../server/listen.ts';
 import { type Log, openLog } from '../server/log.ts';
 import { checkSettings } from '../server/settings.ts';
-import { stopOnSignal } from '../server/signals.ts';
 import { type FileSource, fileCertificates } from '../tls/files.ts';
 import { openWebhook } from '../webhook/open.ts';
 import { checkManifests } from './checks.ts';
+import { ended } from './ended.ts';
 import { errorFinding, findingLine, hasErrors, sorted } from './finding.ts';
 import { readInput } from './input.ts';
 import { isRollout } from './objects.ts';
@@ -42,26 +42,12 @@ export async function serve(flags: ServeFlags, surroundings: Surroundings): Prom
       }),
     );
     flush();
-    return await ended(webhook, surroundings, log);
+    return await ended(() => webhook.close(), surroundings, log);
   } finally {
     certificates.close();
     flush();
   }
 }
-
-/** Resolves with the exit code once a signal has come and everything is finished. */
-function ended(webhook: Listening, { signals, exit }: Surroundings, log: Log): Promise<number> {
-  return new Promise((resolve) => {
-    const onEnd = (code: number) => {
-      if (code === AT_ONCE) exit(code);
-      else resolve(code);
-    };
-    stopOnSignal(signals, () => webhook.close(), onEnd, log);
-  });
-}
-
-/** The exit code of a second signal: it waits for nothing. */
-const AT_ONCE = 130;
 
 type Known = { readonly scripts: readonly Script[]; readonly rollouts: readonly Json[] };
 

@@ -15,8 +15,8 @@ export type AppOptions = {
   readonly log: Log;
   /** The version of the rewrite that the routes carry out. */
   readonly format: number;
-  /** For the metrics: when the serving certificate ends. */
-  readonly certificateNotAfter: () => Date;
+  /** For the metrics: when the serving certificate ends; undefined while there is none. */
+  readonly certificateNotAfter: () => Date | undefined;
   /** Why the process is not ready yet, or undefined when it is. */
   readonly notReady?: () => string | undefined;
 };

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { CertificateSource, KeyPair } from '../tls/source.ts';
 import type { App } from './app.ts';
 import type { Log } from './log.ts';
@@ -18,35 +18,35 @@ export type Listening = {
 };
 
 /**
- * Opens both ports for an app.
+ * Opens both ports for an app: the plain one at once, since it answers probes while a certificate is waited for.
  *
  * HTTP/1.1 only: API servers ask webhooks for nothing else, since HTTP/2 would tie each of them to one replica; and
  * Node's HTTP/1.1 takes half the time of its HTTP/2.
- * @throws what the system throws when a port cannot be had; then neither is open.
+ * @throws what the system throws when a port cannot be had, and what `certificates` rejects with; then neither is open.
  */
 export async function listen(
   app: App,
-  certificates: CertificateSource,
+  certificates: CertificateSource | Promise<CertificateSource>,
   settings: Settings,
   log: Log,
 ): Promise<Listening> {
-  const secure = createSecureServer(
-    { ...tlsOptions(certificates.current()), handshakeTimeout: 10_000, ALPNProtocols: ['http/1.1'] },
-    app.secure,
-  );
   const plain = createServer(app.plain);
-  for (const server of [secure, plain]) setTimeouts(server);
-  secure.on('tlsClientError', (error) => log.debug({ err: error }, 'TLS handshake failed'));
-  const endRenewal = certificates.onChange((pair) => {
-    secure.setSecureContext(tlsOptions(pair));
-    log.info({ notAfter: pair.notAfter }, 'serving certificate renewed');
-  });
+  setTimeouts(plain);
+  await opened(plain, settings.plainPort, settings.plainHost);
+  let endRenewal = (): void => undefined;
+  let secure: SecureServer;
   try {
+    const source = await certificates;
+    secure = secureServer(app, source.current(), log);
+    endRenewal = source.onChange((pair) => {
+      secure.setSecureContext(tlsOptions(pair));
+      log.info({ notAfter: pair.notAfter }, 'serving certificate renewed');
+    });
     await opened(secure, settings.port, settings.host);
-    await opened(plain, settings.plainPort, settings.plainHost);
   } catch (error) {
     endRenewal();
-    secure.close();
+    plain.close();
+    plain.closeAllConnections();
     throw error;
   }
   const ports = { port: portOf(secure), plainPort: portOf(plain) };
@@ -70,6 +70,14 @@ export async function listen(
       return end;
     },
   };
+}
+
+function secureServer(app: App, pair: KeyPair, log: Log): SecureServer {
+  const options = { ...tlsOptions(pair), handshakeTimeout: 10_000, ALPNProtocols: ['http/1.1'] };
+  const secure = createSecureServer(options, app.secure);
+  setTimeouts(secure);
+  secure.on('tlsClientError', (error) => log.debug({ err: error }, 'TLS handshake failed'));
+  return secure;
 }
 
 function tlsOptions({ certificate, key }: KeyPair): { cert: string; key: string; minVersion: 'TLSv1.2' } {

@@ -14,7 +14,10 @@ export type Metrics = {
 };
 
 /** What is looked at when the metrics are asked for. */
-export type Observed = { readonly certificateNotAfter: () => Date; readonly requestsInFlight: () => number };
+export type Observed = {
+  readonly certificateNotAfter: () => Date | undefined;
+  readonly requestsInFlight: () => number;
+};
 
 /** Bounds in seconds: an admission takes well under a millisecond to some tens of them; 10 s is a webhook's default end. */
 const BUCKETS = [0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
@@ -54,7 +57,8 @@ export function openMetrics({ certificateNotAfter, requestsInFlight }: Observed)
     help: 'End of the serving certificate as Unix time.',
     registers,
     collect() {
-      this.set(certificateNotAfter().getTime() / 1000);
+      const end = certificateNotAfter();
+      if (end !== undefined) this.set(end.getTime() / 1000);
     },
   });
   new Gauge({

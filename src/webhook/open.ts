@@ -13,7 +13,8 @@ import type { CertificateSource } from '../tls/source.ts';
 /** What a webhook process is made of. */
 export type WebhookParts = {
   readonly settings: Settings;
-  readonly certificates: CertificateSource;
+  /** A promise where the first certificate is still to come: the plain port answers meanwhile. */
+  readonly certificates: CertificateSource | Promise<CertificateSource>;
   readonly log: Log;
   /** `system:serviceaccount:<namespace>:<name>` of the controller: only it may change directives. */
   readonly controllerUser: string;
@@ -28,8 +29,13 @@ export type WebhookParts = {
 
 /** Builds the whole webhook and opens its ports. `close` stops it: see {@link Listening}. */
 export async function openWebhook(parts: WebhookParts): Promise<Listening> {
-  const { settings, certificates, log, controllerUser, library, inventory, memoCharacters, notReady } = parts;
+  const { settings, log, controllerUser, library, inventory, memoCharacters, notReady } = parts;
   const isolate = createIsolate();
+  let source: CertificateSource | undefined;
+  const certificates = Promise.resolve(parts.certificates).then((found) => {
+    source = found;
+    return found;
+  });
   const routes = admissionRoutes({
     library,
     inventory,
@@ -43,8 +49,8 @@ export async function openWebhook(parts: WebhookParts): Promise<Listening> {
     limits,
     log,
     format: FORMAT,
-    certificateNotAfter: () => certificates.current().notAfter,
-    ...(notReady === undefined ? {} : { notReady }),
+    certificateNotAfter: () => source?.current().notAfter,
+    notReady: () => (source === undefined ? 'there is no serving certificate yet' : notReady?.()),
   });
   try {
     const listening = await listen(app, certificates, settings, log);

@@ -1,0 +1,93 @@
+import { Client } from '../kube/client.ts';
+import { connect } from '../kube/connection.ts';
+import { loadLibrary } from '../lua/library.ts';
+import { type Log, openLog } from '../server/log.ts';
+import { checkSettings } from '../server/settings.ts';
+import { fileCertificates } from '../tls/files.ts';
+import type { CertificateSource } from '../tls/source.ts';
+import { watchedCertificates } from '../tls/watched-secret.ts';
+import { watchInventory } from '../webhook/inventory.ts';
+import { openWebhook } from '../webhook/open.ts';
+import { secretWatch } from '../webhook/serving-secret.ts';
+import { type ClusterFlags, type WebhookSettings, webhookSettings } from './cluster-settings.ts';
+import { ended } from './ended.ts';
+import type { Surroundings } from './terminal.ts';
+import { EXIT, UsageError } from './usage-error.ts';
+
+/**
+ * `sluice webhook`: the webhook in a cluster, until a signal ends it. Listens once it has a certificate; is ready once it
+ * knows the Rollouts and scripts.
+ * @returns the exit code: 0 when everything that ran was finished, 1 when something was cut off.
+ * @throws UsageError for settings that are wrong, or when there is no cluster to speak to.
+ */
+export async function webhook(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
+  const settings = webhookSettings(flags, surroundings.env);
+  const { log, flush } = openLog(settings.logLevel);
+  const client = openClient(settings.kubeconfig, surroundings);
+  const inventory = watchInventory({
+    client,
+    namespace: settings.namespace,
+    onProblem: (problem) => log.error({ err: problem }, 'a pinned script cannot be used'),
+  });
+  log.info({ server: client.server, namespace: settings.namespace }, 'starting');
+  flush();
+  const waiting = new AbortController();
+  const certificates = openCertificates(settings, client, waiting.signal, log);
+  try {
+    // A signal that comes while the first certificate is waited for ends the wait.
+    let close = (): Promise<'finished' | 'cut off'> => {
+      waiting.abort();
+      return Promise.resolve('finished');
+    };
+    const end = ended(() => close(), surroundings, log);
+    const opened = await openWebhook({
+      settings: checkSettings(settings.server),
+      certificates,
+      log,
+      controllerUser: settings.controllerUser,
+      library: loadLibrary(),
+      inventory,
+      notReady: () => inventory.notReady(),
+    });
+    close = () => opened.close();
+    flush();
+    return await end;
+  } catch (error) {
+    if (waiting.signal.aborted) return EXIT.fine;
+    throw error;
+  } finally {
+    inventory.close();
+    certificates.then(
+      (source) => source.close(),
+      () => undefined, // it is told above
+    );
+    flush();
+  }
+}
+
+/**
+ * The client of a process in a cluster.
+ * @throws UsageError when there is no cluster to speak to
+ */
+export function openClient(kubeconfig: string | undefined, { env }: Surroundings): Client {
+  try {
+    return new Client(connect({ env, ...(kubeconfig === undefined ? {} : { kubeconfig }) }));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(reason, { cause: error });
+  }
+}
+
+/** The Secret that the controller keeps, or the files that cert-manager keeps. */
+function openCertificates(
+  { certificateFiles, namespace }: WebhookSettings,
+  client: Client,
+  signal: AbortSignal,
+  log: Log,
+): Promise<CertificateSource> {
+  const onProblem = (problem: Error) => log.warn({ err: problem }, 'no new certificate');
+  if (certificateFiles === undefined) {
+    return watchedCertificates({ secrets: secretWatch(client, namespace), onProblem, signal });
+  }
+  return Promise.resolve().then(() => fileCertificates({ ...certificateFiles, onProblem }));
+}

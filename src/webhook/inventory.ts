@@ -1,0 +1,93 @@
+import { type Inventory, Unavailable } from '../admission/inventory.ts';
+import { parseJson } from '../json/text.ts';
+import { type Json, type JsonMap, member, stringAt } from '../json/value.ts';
+import { outcomeOf } from '../kube/api-error.ts';
+import type { Client, KubeObject } from '../kube/client.ts';
+import { Reflector } from '../kube/reflector.ts';
+import { RESOURCES } from '../kube/resource.ts';
+import { keyOf } from '../kube/store.ts';
+import type { Script } from '../lua/script.ts';
+import { InvalidPinnedScript, PINNED_LABEL, pinnedName, readPinned } from '../rollout/pinned-script.ts';
+
+/** An inventory that a cluster keeps current. */
+export type WatchedInventory = Inventory & {
+  /** What is not known yet, or undefined when everything has been seen once. */
+  notReady(): string | undefined;
+  close(): void;
+};
+
+export type InventoryOptions = {
+  readonly client: Client;
+  /** Ours: where pinned scripts are. */
+  readonly namespace: string;
+  /** Told of a ConfigMap that claims to be a script and is not what its name says. */
+  readonly onProblem: (problem: Error) => void;
+};
+
+/**
+ * What a webhook knows of its cluster: all Rollouts, and the pinned scripts. A script that a directive names and the watch
+ * has not brought yet is read once; what the API server does not answer is {@link Unavailable}, never "there is none".
+ */
+export function watchInventory({ client, namespace, onProblem }: InventoryOptions): WatchedInventory {
+  const rollouts = new Reflector({ client, resource: RESOURCES.rollout, trim: judgedPart, parse: parseJson });
+  const byNamespace = rollouts.store.index((rollout) => [stringAt(rollout, 'metadata', 'namespace') ?? '']);
+  const scripts = new Reflector({
+    client,
+    resource: RESOURCES.configMap,
+    selection: { namespace, labelSelector: `${PINNED_LABEL}=true` },
+    trim: (configMap) => readOrReport(configMap, onProblem),
+  });
+
+  async function readNow(hash: string): Promise<Script | undefined> {
+    const name = pinnedName(hash);
+    try {
+      return readOrReport(await client.get(RESOURCES.configMap, { namespace, name }), onProblem);
+    } catch (error) {
+      const outcome = outcomeOf(error);
+      if (outcome === 'gone') return undefined;
+      if (outcome === undefined) throw error;
+      throw new Unavailable(`the pinned script ${name} cannot be read now; try again`);
+    }
+  }
+
+  return {
+    async script(hash) {
+      return scripts.store.get(keyOf({ namespace, name: pinnedName(hash) })) ?? (await readNow(hash));
+    },
+    rolloutsIn: (wanted) => [...byNamespace.keys(wanted)].flatMap((key) => rollouts.store.get(key) ?? []),
+    notReady() {
+      if (!rollouts.hasSynced() && rollouts.state().state !== 'notServed') return 'the Rollouts are not known yet';
+      return scripts.hasSynced() ? undefined : 'the pinned scripts are not known yet';
+    },
+    close() {
+      rollouts.close();
+      scripts.close();
+    },
+  };
+}
+
+/** What is asked of a Rollout when another is judged. */
+function judgedPart(rollout: KubeObject): JsonMap {
+  const metadata = rollout['metadata'];
+  const kept = (key: string): Record<string, Json> => {
+    const value = member(metadata, key);
+    return value === undefined ? {} : { [key]: value };
+  };
+  return {
+    // Objects of a list lack both.
+    apiVersion: 'rollouts.kruise.io/v1beta1',
+    kind: 'Rollout',
+    metadata: { ...kept('name'), ...kept('namespace'), ...kept('uid'), ...kept('annotations') },
+    ...(rollout['spec'] === undefined ? {} : { spec: rollout['spec'] }),
+  };
+}
+
+function readOrReport(configMap: KubeObject, onProblem: (problem: Error) => void): Script | undefined {
+  try {
+    return readPinned(configMap);
+  } catch (error) {
+    if (!(error instanceof InvalidPinnedScript)) throw error;
+    onProblem(error);
+    return undefined;
+  }
+}
