@@ -1,0 +1,185 @@
+import { ANNOTATIONS } from '../../../src/api/names.ts';
+import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
+import type { Client } from '../../../src/kube/client.ts';
+import { type Action, directiveKey, encodeDirective, FORMAT } from '../../../src/rewrite/directive.ts';
+import { decodeOriginal } from '../../../src/rewrite/original.ts';
+import { isOwnKey } from '../../../src/rewrite/own-keys.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { Edit, Subject } from './objects.ts';
+import type { Tool } from './tools.ts';
+
+const ROLLOUT = 'web';
+const KEY = directiveKey(ROLLOUT);
+
+/** What a controller of Kubernetes writes on the object by itself, at times that nobody chooses. */
+const WRITTEN_BY_OTHERS = new Set(['deployment.kubernetes.io/revision']);
+
+/**
+ * The same object twice: `release` goes through a release, `twin` never meets Sluice. Every write of the user goes to
+ * both by the same tool, so the twin is what the user must find in the original, and in the object afterwards.
+ */
+export class Pair {
+  readonly subject: Subject;
+  readonly tool: Tool;
+  source: JsonMap;
+  readonly #cluster: Cluster;
+  readonly #user: Client;
+  readonly #controller: Client;
+  readonly #release: string;
+  readonly #twin: string;
+  #step = 0;
+
+  constructor(
+    cluster: Cluster,
+    controller: Client,
+    parts: { subject: Subject; tool: Tool; release: string; twin: string },
+  ) {
+    this.subject = parts.subject;
+    this.tool = parts.tool;
+    this.source = parts.subject.source;
+    this.#cluster = cluster;
+    this.#user = cluster.client;
+    this.#controller = controller;
+    this.#release = parts.release;
+    this.#twin = parts.twin;
+  }
+
+  /** The user writes both, with an edit or as it is. @returns what the tool printed about the one in the release */
+  async write(edit?: Edit): Promise<string> {
+    if (edit !== undefined) this.source = edit.apply(this.source);
+    const [printed] = await Promise.all(
+      [this.#release, this.#twin].map(async (namespace) => {
+        const live = await this.#find(namespace);
+        return this.tool.write(this.#cluster, { namespace, source: this.source, live }, edit);
+      }),
+    );
+    return printed ?? '';
+  }
+
+  /** The controller sets the directive of the next step, or takes it away. */
+  async step(action: Action | undefined): Promise<void> {
+    const live = await this.live();
+    this.#step += 1;
+    const directive =
+      action &&
+      encodeDirective({
+        format: FORMAT,
+        rollout: { namespace: this.#release, name: ROLLOUT, uid: 'a1' },
+        revision: 'v2',
+        step: this.#step,
+        continues: this.#step > 1,
+        action,
+      });
+    const body = {
+      metadata: {
+        resourceVersion: stringAt(live, 'metadata', 'resourceVersion') ?? '',
+        annotations: { [KEY]: directive ?? null },
+      },
+    };
+    const name = { namespace: this.#release, name: 'web' };
+    await this.#controller.patch(this.subject.resource, name, 'merge', body, { fieldManager: 'sluice-controller' });
+  }
+
+  live(): Promise<JsonMap> {
+    return this.#get(this.#release);
+  }
+
+  twin(): Promise<JsonMap> {
+    return this.#get(this.#twin);
+  }
+
+  /** What the object in the release is without Sluice, in a form that can be compared with {@link plain} of the twin. */
+  async original(): Promise<Json> {
+    const live = await this.live();
+    const text = stringAt(live, 'metadata', 'annotations', ANNOTATIONS.original);
+    if (text === undefined) throw new Error('there is no original');
+    const { declared } = decodeOriginal(text);
+    const { spec = null, labels = {}, annotations = {} } = declared;
+    return this.#comparable({ spec, metadata: { labels, annotations } });
+  }
+
+  /** Spec, labels and annotations without what is Sluice's, and without the name of the namespace. */
+  async plain(which: 'live' | 'twin'): Promise<Json> {
+    return this.#comparable(which === 'live' ? await this.live() : await this.twin());
+  }
+
+  #comparable(object: JsonMap): Json {
+    const metadata = object['metadata'];
+    const kept = (map: Json | undefined) =>
+      Object.fromEntries(
+        Object.entries(isMap(map) ? map : {})
+          .filter(([key]) => !isOwnKey(key) && !WRITTEN_BY_OTHERS.has(key) && key !== ANNOTATIONS.lastApplied)
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
+    const value = {
+      spec: withoutAddresses(object['spec'] ?? null),
+      labels: kept(member(metadata, 'labels')),
+      annotations: kept(member(metadata, 'annotations')),
+    };
+    const text = JSON.stringify(value).replaceAll(this.#release, 'NAMESPACE').replaceAll(this.#twin, 'NAMESPACE');
+    return JSON.parse(text);
+  }
+
+  /** `kubectl diff` on the user's source in both modes: exit code, output, and what was said beside it. */
+  diffs(): Promise<{ mode: string; exitCode: number; stdout: string; stderr: string }[]> {
+    const manager = this.tool.diffManager;
+    if (manager === undefined) return Promise.resolve([]);
+    const modes = [
+      ['client-side'],
+      ['server-side', '--server-side', '--force-conflicts', `--field-manager=${manager}`],
+    ];
+    const stdin = JSON.stringify(this.source);
+    return Promise.all(
+      modes.map(async ([mode = '', ...flags]) => {
+        const args = ['diff', ...flags, '-n', this.#release, '-f', '-'];
+        const { exitCode, stdout, stderr } = await this.#cluster.kubectl(args, { stdin });
+        return { mode, exitCode, stdout, stderr };
+      }),
+    );
+  }
+
+  async #find(namespace: string): Promise<JsonMap | undefined> {
+    const name = { namespace, name: 'web' };
+    for await (const object of this.#user.listAll(this.subject.resource, { namespace })) {
+      if (stringAt(object, 'metadata', 'name') === name.name) return object;
+    }
+    return undefined;
+  }
+
+  #get(namespace: string): Promise<JsonMap> {
+    return this.#user.get(this.subject.resource, { namespace, name: 'web' });
+  }
+}
+
+/** A Service's addresses are its own. */
+function withoutAddresses(spec: Json): Json {
+  if (!isMap(spec)) return spec;
+  const { clusterIP: _, clusterIPs: __, ...rest } = spec;
+  return rest;
+}
+
+/** Who owns a field, as `manager operation`, by the path of the field as managedFields writes it. */
+export function ownersOf(object: JsonMap): ReadonlyMap<string, readonly string[]> {
+  const owners = new Map<string, string[]>();
+  const entries = member(object['metadata'], 'managedFields');
+  for (const entry of isList(entries) ? entries : []) {
+    const manager = `${stringAt(entry, 'manager')} ${stringAt(entry, 'operation')}`;
+    const visit = (fields: Json | undefined, path: string): void => {
+      const members = isMap(fields) ? Object.entries(fields).filter(([key]) => key !== '.') : [];
+      if (members.length === 0) owners.set(path, [...(owners.get(path) ?? []), manager]);
+      for (const [key, value] of members) visit(value, `${path}/${key}`);
+    };
+    if (stringAt(entry, 'subresource') === undefined) visit(member(entry, 'fieldsV1'), '');
+  }
+  return owners;
+}
+
+/** What of `required` is not in `owners`. */
+export function missingOwners(
+  owners: ReadonlyMap<string, readonly string[]>,
+  required: ReadonlyMap<string, readonly string[]>,
+): string[] {
+  return [...required].flatMap(([path, managers]) =>
+    managers.filter((manager) => !owners.get(path)?.includes(manager)).map((manager) => `${manager} of ${path}`),
+  );
+}
