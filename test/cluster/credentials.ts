@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { issueLocal, validFor } from '../../src/tls/generate.ts';
-import { API_SERVER, API_SERVER_URL, NODES } from './network.ts';
+import { API_SERVER, API_SERVER_URL, KUBERNETES_SERVICE, NODES } from './network.ts';
 
 /** Users of the control plane with the groups that Kubernetes' bootstrap roles know. */
 const USERS = {
@@ -33,7 +33,7 @@ export async function writeCredentials(folder: string): Promise<Credentials> {
     writeFileSync(path, content, { mode: 0o600 });
     return path;
   };
-  const hosts = [API_SERVER.host, 'kubernetes.default.svc', ...NODES.map(({ address }) => address)];
+  const hosts = [API_SERVER.host, KUBERNETES_SERVICE, 'kubernetes.default.svc', ...NODES.map(({ address }) => address)];
   const { authority, serving } = await issueLocal(hosts, validFor(2, new Date()));
   const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const tokens = { admin: newToken(), 'controller-manager': newToken(), scheduler: newToken() };

@@ -7,6 +7,9 @@ import { buildPrograms, type Programs } from './build.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { startKubelet } from './kubelet/kubelet.ts';
 import { createNodes } from './nodes.ts';
+import { serveNames } from './services/name-server.ts';
+import { ServiceProxy } from './services/proxy.ts';
+import { followServices } from './services/service-table.ts';
 import { runFolder } from './settings.ts';
 import { until } from './until.ts';
 
@@ -47,6 +50,10 @@ export async function startCluster(): Promise<RunningCluster> {
     tls: credentials,
     onFailure: report,
   });
+  const table = followServices(client, () => proxy.update());
+  const proxy = new ServiceProxy(table);
+  table.finished.catch(report);
+  const names = await serveNames(table);
   const control = await serveControl(controlPlane);
   await until('the controllers to start', () =>
     client.get(RESOURCES.configMap, { namespace: 'default', name: 'kube-root-ca.crt' }),
@@ -62,6 +69,9 @@ export async function startCluster(): Promise<RunningCluster> {
     facts,
     async stop() {
       control.close();
+      table.close();
+      names.close();
+      proxy.close();
       await kubelet.stop();
       await controlPlane.stop();
     },

@@ -264,3 +264,34 @@ test('other users have the rights that RBAC gives them', async () => {
     return exitCode === 0;
   });
 });
+
+test('a Service is reached by its name from pods, takes turns, and refuses when it has no ready endpoint', async () => {
+  const ns = await namespace();
+  await apply(ns, echoDeployment({ name: 'turns', version: 'v1', replicas: 2 }), echoService('turns'));
+  const pods = await ready(ns, 'turns', 'v1', 2);
+  const program = `(async () => {
+    const seen = new Set();
+    for (let i = 0; i < 100 && seen.size < 2; i += 1) {
+      const answer = await fetch('http://turns.${ns}.svc/', { headers: { connection: 'close' } }).catch(() => undefined);
+      if (answer) seen.add((await answer.json()).pod);
+    }
+    console.log([...seen].sort().join(' '));
+  })()`;
+  const container = { name: 'main', image: 'echo', command: ['node', '-e', program] };
+  const template = { spec: { restartPolicy: 'Never', containers: [container] } };
+  await apply(ns, { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'asks' }, spec: { template } });
+  succeeded(await kubectl(['wait', '--for=condition=complete', '-n', ns, 'job/asks', '--timeout=30s']));
+  const names = pods.map(({ name }) => name).sort();
+  expect(succeeded(await kubectl(['logs', '-n', ns, 'job/asks']))).toBe(`${names.join(' ')}\n`);
+
+  const address = succeeded(await kubectl(['get', 'service', '-n', ns, 'turns', '-o', 'jsonpath={.spec.clusterIP}']));
+  expect((await fetch(`http://${address}/`)).status).toBe(200);
+  succeeded(await kubectl(['scale', 'deployment', '-n', ns, 'turns', '--replicas=0']));
+  await until('the address to refuse', async () => {
+    const cause = await fetch(`http://${address}/`).then(
+      () => undefined,
+      (error: Error) => error.cause,
+    );
+    return (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED';
+  });
+});

@@ -18,7 +18,8 @@ done
 mkdir -p "$root/etc" "$root/root" "$root/run" "$root/var/tmp" "$root/tmp"
 chmod 1777 "$root/tmp" "$root/var/tmp"
 ln -s ../run "$root/var/run"
-for entry in passwd group nsswitch.conf hosts ld.so.cache; do
+echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
+for entry in passwd group ld.so.cache; do
   if [ -e "/etc/$entry" ]; then cp -L "/etc/$entry" "$root/etc/$entry"; fi
 done
 

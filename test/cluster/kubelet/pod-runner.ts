@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../../src/kube/client.ts';
-import { inContainer } from './container-root.ts';
+import { resolverConfig } from '../services/name-server.ts';
+import { type Bind, inContainer } from './container-root.ts';
 import { ContainerRunner, type Prepared, type RestartPolicy, seconds } from './container-runner.ts';
 import { NotAvailable, type Place } from './downward.ts';
 import { environmentOf } from './environment.ts';
@@ -154,7 +155,7 @@ export class PodRunner {
       hostname: this.pod.metadata.name.slice(0, 63),
       readOnly: container.securityContext?.readOnlyRootFilesystem === true,
       workingDir: container.workingDir ?? '/',
-      binds: this.#volumes.bindsOf(this.pod, container),
+      binds: [...this.#volumes.bindsOf(this.pod, container), ...networkFiles(this.#options)],
     };
     const words = [...command, ...args].map((word) => expand(word, env));
     return { command: inContainer(root, words), env, podIP: place.podIP };
@@ -177,6 +178,18 @@ export class PodRunner {
       ),
     );
   }
+}
+
+/** `/etc/hosts` and `/etc/resolv.conf`. */
+function networkFiles({ folder, pod, place }: PodRunnerOptions): Bind[] {
+  const hosts = `127.0.0.1 localhost\n::1 localhost\n${place.podIP} ${pod.metadata.name}\n`;
+  const files = { hosts, 'resolv.conf': resolverConfig(pod.metadata.namespace) };
+  return Object.entries(files).map(([name, content]) => {
+    const source = join(folder, name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(source, content);
+    return { source, target: `/etc/${name}`, readOnly: false };
+  });
 }
 
 function checkSupported({ spec }: Pod): void {
