@@ -26,6 +26,11 @@ export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
+/** A write was not sent: this process does not hold its Lease, or may have lost it. */
+export class NotLeading extends Error {
+  override readonly name = 'NotLeading';
+}
+
 /** Makes the error of an answer. `what` says what was asked: `PATCH /api/v1/…`. */
 export function apiError(what: string, status: number, body: string, retryAfter?: string): ApiError {
   const answer = statusOf(body);
@@ -57,7 +62,7 @@ export type Outcome = 'gone' | 'exists' | 'conflict' | 'expired' | 'refused' | '
 
 /** The outcome of an error of this folder; undefined for any other error, which is a fault of ours. */
 export function outcomeOf(error: unknown): Outcome | undefined {
-  if (error instanceof NoAnswer) return 'passing';
+  if (error instanceof NoAnswer || error instanceof NotLeading) return 'passing';
   if (!(error instanceof ApiError)) return undefined;
   const { status, reason } = error;
   if (status === 404) return 'gone';
