@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { DNS_ADDRESS } from '../network.ts';
-import { answerTo, readQuestion, TYPE_A } from './dns-message.ts';
+import { answerTo, type Question, readQuestion, TYPE_A } from './dns-message.ts';
 import type { ServiceTable } from './service-table.ts';
 
 const SUFFIX = '.svc.cluster.local';
@@ -9,7 +9,8 @@ const SUFFIX = '.svc.cluster.local';
 export async function serveNames(table: ServiceTable): Promise<{ close(): void }> {
   const socket = createSocket('udp4');
   socket.on('message', (message, from) => {
-    const question = readQuestion(message);
+    const question = questionOf(message);
+    if (question === undefined) return;
     const found = addressesOf(question.name, table);
     const addresses = found === undefined || question.type === TYPE_A ? found : [];
     socket.send(answerTo(message, question, addresses), from.port, from.address);
@@ -19,6 +20,16 @@ export async function serveNames(table: ServiceTable): Promise<{ close(): void }
     socket.bind(53, DNS_ADDRESS, resolve);
   });
   return { close: () => void socket.close() };
+}
+
+/** Undefined for what is no query: such messages get no answer. */
+function questionOf(message: Buffer): Question | undefined {
+  try {
+    return readQuestion(message);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 function addressesOf(name: string, table: ServiceTable): readonly string[] | undefined {
