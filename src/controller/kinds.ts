@@ -31,8 +31,8 @@ export type Kinds = {
   carriersOf(rolloutKey: string): Carrier[];
   /** Whether the directive of any object names this script. */
   nameScript(hash: string): boolean;
-  /** Resolves when the kinds that are always watched have been seen once. */
-  ready(): Promise<void>;
+  /** Whether every object of every watched kind has been seen, so that what is not found is not there. */
+  haveAllBeenSeen(): boolean;
   close(): void;
 };
 
@@ -78,7 +78,6 @@ const UNKNOWN: KindView = {
 
 export function openKinds({ watcher, index, clock, always, queue }: KindsOptions): Kinds {
   const kinds = new Map<string, WatchedKind>();
-  const onReady: (() => void)[] = [];
   let closed = false;
 
   const isAlways = (kind: GroupKind) => always.some((other) => kindKey(other) === kindKey(kind));
@@ -186,11 +185,6 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
     const isNews = before.state !== state.state || before.message !== state.message || hasSynced !== entry.wasSynced;
     entry.wasSynced = hasSynced;
     if (isNews) queue(index.namingKind(entry.kind));
-    if (isReady()) for (const resolve of onReady.splice(0)) resolve();
-  }
-
-  function isReady(): boolean {
-    return always.every((kind) => kinds.get(kindKey(kind))?.watch?.hasSynced() === true);
   }
 
   function receive(entry: WatchedKind, { before, after }: Change<Seen>): void {
@@ -248,7 +242,8 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
         ),
       ),
     nameScript: (hash) => [...kinds.values()].some(({ scripts }) => scripts.has(hash)),
-    ready: () => (isReady() ? Promise.resolve() : new Promise((resolve) => onReady.push(resolve))),
+    haveAllBeenSeen: () =>
+      [...kinds.values()].every(({ wasSynced, state }) => wasSynced || state.state === 'notServed'),
     close() {
       closed = true;
       for (const stopOne of stopListening) stopOne();

@@ -32,6 +32,8 @@ export type Pins = {
   get(hash: string): Script | undefined;
   /** Pins a script, unless it is pinned. A forged ConfigMap in its place is replaced. */
   ensure(script: Script): Promise<void>;
+  /** The watch has brought news of this ConfigMap: what it says counts from now on. */
+  observe(configMapName: string): void;
   /**
    * Deletes what has been unused for the grace. `isUsed` must know everything: it is asked when all is known.
    * @returns when to look again, in milliseconds; undefined when nothing is unused.
@@ -57,15 +59,13 @@ export function createPins({ api, namespace, stored, clock, log, graceMillisecon
 
   function get(hash: string): Script | undefined {
     const content = stored.get(pinnedName(hash))?.content;
-    if (content === undefined) return fresh.get(hash);
-    fresh.delete(hash);
-    return 'script' in content ? content.script : undefined;
+    return content !== undefined && 'script' in content ? content.script : fresh.get(hash);
   }
 
   async function ensure(script: Script): Promise<void> {
     const before = stored.get(pinnedName(script.hash));
-    if (before === undefined ? fresh.has(script.hash) : 'script' in before.content) return;
-    if (before !== undefined) await remove(before, 'problem' in before.content ? before.content.problem : '');
+    if (fresh.has(script.hash) || (before !== undefined && 'script' in before.content)) return;
+    if (before !== undefined && 'problem' in before.content) await remove(before, before.content.problem);
     try {
       await api.create(RESOURCES.configMap, pinnedScript(script, namespace), { fieldManager: FIELD_MANAGER });
     } catch (error) {
@@ -81,11 +81,12 @@ export function createPins({ api, namespace, stored, clock, log, graceMillisecon
   }
 
   async function remove({ name, uid }: PinnedConfigMap, why: string): Promise<void> {
-    log.warn({ configMap: name }, why);
+    log.info({ configMap: name, why }, 'deletes a pinned script');
     try {
       await api.delete(RESOURCES.configMap, { namespace, name }, { uid });
     } catch (error) {
-      if (outcomeOf(error) !== 'gone') throw error;
+      const outcome = outcomeOf(error);
+      if (outcome !== 'gone' && outcome !== 'conflict') throw error; // another one has come in its place
     }
   }
 
@@ -108,17 +109,19 @@ export function createPins({ api, namespace, stored, clock, log, graceMillisecon
         next = Math.min(next ?? left, left);
         continue;
       }
-      if (hash !== undefined) fresh.delete(hash);
-      await api
-        .delete(RESOURCES.configMap, { namespace, name: configMap.name }, { uid: configMap.uid })
-        .catch((error: unknown) => {
-          if (outcomeOf(error) !== 'gone') throw error;
-        });
-      log.info({ configMap: configMap.name }, 'deleted a script that nothing uses any more');
+      await remove(configMap, 'nothing uses it any more');
       unusedSince.delete(configMap.name);
     }
     return next;
   }
 
-  return { get, ensure, sweep };
+  return {
+    get,
+    ensure,
+    observe(configMapName) {
+      const hash = pinnedHash(configMapName);
+      if (hash !== undefined) fresh.delete(hash);
+    },
+    sweep,
+  };
 }

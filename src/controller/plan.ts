@@ -8,7 +8,14 @@ import { stepsOf } from '../rollout/directives.ts';
 import type { Finding } from './conditions.ts';
 import type { Obstacle } from './dry-run.ts';
 import type { Carrier } from './kinds.ts';
-import { type GroupKind, kindKey, type PlacedTarget, type Reference, trafficRoutingOf } from './references.ts';
+import {
+  type GroupKind,
+  kindKey,
+  type PlacedTarget,
+  type Reference,
+  trafficRoutingOf,
+  WORKLOAD_TYPES,
+} from './references.ts';
 import { gatewayClusterRole } from './rights.ts';
 import type { RolloutEntry } from './rollout-entry.ts';
 import type { ScriptChoice } from './script-book.ts';
@@ -58,9 +65,6 @@ export type Arming = {
   /** Undefined for a workload that has a label already. */
   readonly workloadType: string | undefined;
 };
-
-/** What a release cannot be held for yet. */
-const WORKLOADS: Readonly<Record<string, string>> = { 'apps/Deployment': 'deployment' };
 
 /** A step that met only a limit of time is played again: the machine may have been busy. */
 const REPLAY_MILLISECONDS = 60_000;
@@ -144,7 +148,7 @@ function referenceProblem(reference: Reference, resolution: Resolution, { stored
   const { role, kind, group, name, path } = reference;
   const problem = (reason: string, text: string) => ({ reason, message: `${fieldPath(path)}: ${text}` });
   const place = stored.namespace;
-  if (role === 'workload' && WORKLOADS[kindKey(reference)] === undefined) {
+  if (role === 'workload' && !WORKLOAD_TYPES.has(kindKey(reference))) {
     return problem('KindNotSupported', `this version of Sluice releases Deployments only, and ${kind} not yet`);
   }
   switch (resolution.state) {
@@ -245,7 +249,7 @@ function wantedArming({ entry, references, carriers }: Observed, findings: reado
   const isAccepted = findings.some(({ type, status }) => type === 'Accepted' && status === 'True');
   if (rollout === undefined || rollout.spec?.disabled === true || stored.isDeleting || !isAccepted) return undefined;
   const workload = references.find(({ reference }) => reference.role === 'workload');
-  const type = workload && WORKLOADS[kindKey(workload.reference)];
+  const type = workload && WORKLOAD_TYPES.get(kindKey(workload.reference));
   if (workload?.resolution.state !== 'found' || type === undefined || workload.resolution.seen.isDeleting)
     return undefined;
   const { seen, resource } = workload.resolution;
@@ -271,9 +275,10 @@ function armedText({ stored: { namespace, name, uid } }: RolloutEntry): string {
   });
 }
 
-function needsArming({ seen, key, text, workloadType }: Arming): boolean {
+/** Whether the workload lacks directive or label. An active directive is left alone: a release runs, or somebody must look. */
+export function needsArming({ seen, key, text, workloadType }: Arming): boolean {
   const present = seen.directives.find((directive) => directive.key === key);
-  if (present !== undefined && !present.isArmed) return false; // a release runs, or somebody must look at it
+  if (present !== undefined && !present.isArmed) return false;
   return present?.text !== text || workloadType !== undefined;
 }
 

@@ -101,6 +101,19 @@ test('the work is told for how long its key has been failing; success ends it', 
   ]);
 });
 
+test('events make a failing key come at once, and its waits no longer', async () => {
+  const { clock, queue, seen } = setUp(() => Promise.reject(new Error('no')), {
+    backOff: { first: 100, most: 10_000 },
+  });
+  for (let i = 0; i < 10; i++) {
+    queue.add('a');
+    await clock.pass(1);
+  }
+  await clock.pass(400);
+  // the tenth event at 9 ms; then waits of 100 and 200 ms
+  expect(seen.map(({ at }) => at)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 109, 309]);
+});
+
 test('jitter takes up to half of a wait away', async () => {
   const { clock, queue, seen } = setUp(() => Promise.reject(new Error('no')), {
     random: () => 0,

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 
 /** What a key has been through, as the work on it is told. */
 export type Attempt = {
-  /** Failures in a row before this attempt. */
+  /** Failures in a row before this attempt, without those of attempts that events brought forward. */
   readonly failures: number;
   /** Milliseconds since the first of them; 0 without. */
   readonly failingFor: number;
@@ -59,6 +59,8 @@ export function createQueue(options: QueueOptions): Queue {
   const dirty = new Set<string>();
   const waiting = new Map<string, { readonly due: number; readonly cancel: () => void }>();
   const failing = new Map<string, { failures: number; readonly since: number }>();
+  /** Keys that are ready because their wait is over, and not because of an event. */
+  const overdue = new Set<string>();
   let closed = false;
 
   function add(key: string): void {
@@ -80,6 +82,7 @@ export function createQueue(options: QueueOptions): Queue {
 
   async function run(key: string): Promise<void> {
     const attempt = attemptOf(key);
+    const isRetry = overdue.delete(key);
     // The work begins after `working` knows of it.
     const outcome = await Promise.resolve()
       .then(() => work(key, attempt))
@@ -88,7 +91,7 @@ export function createQueue(options: QueueOptions): Queue {
         (error: unknown) => ({ error }),
       );
     working.delete(key);
-    if ('error' in outcome) fail(key, outcome.error, attempt);
+    if ('error' in outcome) fail(key, outcome.error, attempt, isRetry);
     else {
       failing.delete(key);
       const { afterMilliseconds } = outcome.again;
@@ -105,9 +108,10 @@ export function createQueue(options: QueueOptions): Queue {
       : { failures: before.failures, failingFor: clock.monotonic() - before.since };
   }
 
-  function fail(key: string, error: unknown, attempt: Attempt): void {
+  function fail(key: string, error: unknown, attempt: Attempt, isRetry: boolean): void {
     const entry = failing.get(key) ?? { failures: 0, since: clock.monotonic() };
-    entry.failures += 1;
+    // An attempt that an event brought forward says nothing of how long the waits should be.
+    if (isRetry || entry.failures === 0) entry.failures += 1;
     failing.set(key, entry);
     // 2^30 half-seconds are beyond every cap
     const wait = Math.min(backOff.most, backOff.first * 2 ** Math.min(30, entry.failures - 1));
@@ -123,6 +127,7 @@ export function createQueue(options: QueueOptions): Queue {
     earlier?.cancel();
     const cancel = clock.after(milliseconds, () => {
       waiting.delete(key);
+      overdue.add(key);
       add(key);
     });
     waiting.set(key, { due, cancel });

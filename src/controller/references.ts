@@ -14,6 +14,14 @@ export type Reference = GroupKind & {
   readonly path: FieldPath;
 };
 
+/** Workloads that can be released, by `group/Kind`, and the value of the label that says so (compat §2.10). */
+export const WORKLOAD_TYPES: ReadonlyMap<string, string> = new Map([['apps/Deployment', 'deployment']]);
+
+/** Whether objects of the reference's kind are of any use: a workload that cannot be released is not watched. */
+export function isWatched(reference: Reference): boolean {
+  return reference.role !== 'workload' || WORKLOAD_TYPES.has(kindKey(reference));
+}
+
 /** `group/Kind`, for maps. */
 export function kindKey({ group, kind }: GroupKind): string {
   return `${group}/${kind}`;

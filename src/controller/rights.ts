@@ -12,7 +12,7 @@ export function gatewayClusterRole({ group, plural }: Pick<Resource, 'group' | '
     'apiVersion: rbac.authorization.k8s.io/v1',
     'kind: ClusterRole',
     'metadata:',
-    `  name: sluice-gateways-${plural}.${group}`,
+    `  name: sluice-gateways-${group === '' ? plural : `${plural}.${group}`}`,
     '  labels:',
     `    ${AGGREGATION_LABEL}: "true"`,
     'rules:',

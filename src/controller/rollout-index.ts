@@ -1,4 +1,4 @@
-import { type GroupKind, kindKey, type Reference, referenceKey } from './references.ts';
+import { type GroupKind, isWatched, kindKey, type Reference, referenceKey } from './references.ts';
 import { type RolloutEntry, rolloutEntry, type StoredRollout } from './rollout-entry.ts';
 
 /** A kind that Rollouts name, and which of them do (`namespace/name`). */
@@ -95,6 +95,7 @@ export class RolloutIndex {
     }
     for (const ref of after?.references ?? []) {
       add(this.#byReference, referenceKey(ref, after?.stored.namespace ?? ''), key);
+      if (!isWatched(ref)) continue;
       const known = this.#byKind.get(kindKey(ref));
       isNew ||= known === undefined;
       if (known === undefined) {

@@ -19,10 +19,7 @@ export function rolloutObject(change: { metadata?: JsonMap; spec?: JsonMap; stat
       workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
       strategy: {
         canary: {
-          steps: [
-            { traffic: '20%', replicas: '20%' },
-            { replicas: '100%', traffic: '100%' },
-          ],
+          steps: [{ traffic: '20%', replicas: '20%' }, { replicas: '100%' }],
           trafficRoutings: [
             {
               service: 'web',

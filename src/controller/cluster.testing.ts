@@ -1,0 +1,194 @@
+import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
+import { ApiError } from '../kube/api-error.ts';
+import { apiVersionOf, type ObjectName, RESOURCES, type Resource } from '../kube/resource.ts';
+import type { Api } from './api.ts';
+import type { Change, Watch, Watcher, WatchOptions, WatchState } from './watcher.ts';
+
+export const VIRTUAL_SERVICE: Resource = {
+  group: 'networking.istio.io',
+  version: 'v1beta1',
+  plural: 'virtualservices',
+  kind: 'VirtualService',
+  namespaced: true,
+};
+
+/** One API server in memory: real optimistic locking, merge patches, watches that tell of every change a moment later. */
+export class TestCluster implements Api, Watcher {
+  readonly objects = new Map<string, JsonMap>();
+  readonly writes: string[] = [];
+  readonly kinds = new Map<string, Resource>(
+    [...Object.values(RESOURCES), VIRTUAL_SERVICE].map((resource) => [`${resource.group}/${resource.kind}`, resource]),
+  );
+  readonly forbidden = new Set<string>();
+  /** Called before each write; may throw what a server would answer. */
+  onWrite: (what: string) => void = () => undefined;
+  readonly #watches = new Set<OpenWatch>();
+  readonly #discovery = new Set<() => void>();
+  #version = 100;
+
+  get(resource: Resource, name: ObjectName): Promise<JsonMap> {
+    const object = this.objects.get(path(resource, name));
+    return object === undefined ? Promise.reject(notFound(resource, name)) : Promise.resolve(object);
+  }
+
+  async create(resource: Resource, object: JsonMap): Promise<JsonMap> {
+    const name = {
+      namespace: stringAt(object, 'metadata', 'namespace') ?? '',
+      name: stringAt(object, 'metadata', 'name') ?? '',
+    };
+    await this.#write('create', resource, name);
+    if (this.objects.has(path(resource, name))) throw new ApiError(409, 'AlreadyExists', 'it exists');
+    return this.put(resource, object);
+  }
+
+  async patch(
+    resource: Resource,
+    name: ObjectName,
+    _form: string,
+    body: Json,
+    options: { subresource?: string } = {},
+  ): Promise<JsonMap> {
+    await this.#write(`patch${options.subresource === undefined ? '' : ` ${options.subresource}`}`, resource, name);
+    const object = await this.get(resource, name);
+    const expected = stringAt(body, 'metadata', 'resourceVersion');
+    const metadata = member(object, 'metadata');
+    if (expected !== undefined && expected !== stringAt(metadata, 'resourceVersion'))
+      throw new ApiError(409, 'Conflict', 'it has changed');
+    return this.put(resource, merged(object, body) as JsonMap);
+  }
+
+  async delete(resource: Resource, name: ObjectName, preconditions: { uid?: string } = {}): Promise<void> {
+    await this.#write('delete', resource, name);
+    const object = await this.get(resource, name);
+    const uid = stringAt(object, 'metadata', 'uid');
+    if (preconditions.uid !== undefined && preconditions.uid !== uid)
+      throw new ApiError(409, 'Conflict', 'another uid');
+    this.remove(resource, name);
+  }
+
+  /** Stores an object as somebody else would, and tells the watches. */
+  put(resource: Resource, object: JsonMap): JsonMap {
+    const metadata = isMap(object['metadata']) ? object['metadata'] : {};
+    const name = { namespace: stringAt(metadata, 'namespace') ?? '', name: stringAt(metadata, 'name') ?? '' };
+    const key = path(resource, name);
+    const before = this.objects.get(key);
+    const uid = stringAt(metadata, 'uid') ?? `uid-${this.#version + 1}`;
+    const resourceVersion = String(++this.#version);
+    const after = {
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      ...object,
+      metadata: { ...metadata, uid, resourceVersion },
+    };
+    this.objects.set(key, after);
+    this.#tell(resource, before, after);
+    return after;
+  }
+
+  remove(resource: Resource, name: ObjectName): void {
+    const before = this.objects.get(path(resource, name));
+    this.objects.delete(path(resource, name));
+    this.#tell(resource, before, undefined);
+  }
+
+  find(group: string, kind: string): Promise<Resource | undefined> {
+    return Promise.resolve(this.kinds.get(`${group}/${kind}`));
+  }
+
+  onDiscovery(listener: () => void): () => void {
+    this.#discovery.add(listener);
+    return () => this.#discovery.delete(listener);
+  }
+
+  install(resource: Resource): void {
+    this.kinds.set(`${resource.group}/${resource.kind}`, resource);
+    for (const listener of this.#discovery) listener();
+  }
+
+  /** Kinds with an open watch. */
+  watched(): string[] {
+    return [...this.#watches].map(({ resource }) => resource.kind).sort();
+  }
+
+  watch<T>(options: WatchOptions<T>): Watch<T> {
+    const { resource, selection = {}, trim, onChange, onState } = options;
+    const values = new Map<string, T>();
+    let state: WatchState = 'starting';
+    let hasSynced = false;
+    const isChosen = (object: JsonMap) => {
+      const [labels, label] = [member(member(object, 'metadata'), 'labels'), selection.labelSelector?.split('=')];
+      const field = selection.fieldSelector?.split('=')[1];
+      return (
+        (label === undefined || stringAt(labels, label[0] ?? '') === label[1]) &&
+        (field === undefined || stringAt(object, 'metadata', 'name') === field)
+      );
+    };
+    const receive = (before: JsonMap | undefined, after: JsonMap | undefined) => {
+      const object = after ?? before;
+      if (object === undefined || !isChosen(object) || state !== 'synced') return;
+      const key = `${stringAt(object, 'metadata', 'namespace')}/${stringAt(object, 'metadata', 'name')}`;
+      const change: Change<T> = { before: values.get(key), after: after && trim(after) };
+      if (change.after === undefined) values.delete(key);
+      else values.set(key, change.after);
+      onChange(change);
+    };
+    const start = () => {
+      if (!this.#watches.has(open) || state === 'synced') return;
+      state = this.forbidden.has(resource.kind) ? 'forbidden' : 'synced';
+      if (state === 'synced')
+        for (const [key, object] of this.objects)
+          if (key.startsWith(`${resource.group}/${resource.kind}/`)) receive(undefined, object);
+      hasSynced ||= state === 'synced';
+      onState();
+    };
+    const open: OpenWatch = { resource, receive };
+    this.#watches.add(open);
+    setImmediate(start);
+    return {
+      get: (namespace, name) => values.get(`${namespace}/${name}`),
+      values: () => values.values(),
+      state: () => ({ state, message: '' }),
+      hasSynced: () => hasSynced,
+      retry: () => setImmediate(start),
+      close: () => this.#watches.delete(open),
+    };
+  }
+
+  #write(verb: string, resource: Resource, { namespace, name }: ObjectName): Promise<void> {
+    const what = `${verb} ${resource.kind} ${namespace}/${name}`;
+    return Promise.resolve().then(() => {
+      this.onWrite(what);
+      this.writes.push(what);
+    });
+  }
+
+  #tell(resource: Resource, before: JsonMap | undefined, after: JsonMap | undefined): void {
+    setImmediate(() => {
+      for (const watch of this.#watches) if (watch.resource.kind === resource.kind) watch.receive(before, after);
+    });
+  }
+}
+
+type OpenWatch = {
+  readonly resource: Resource;
+  readonly receive: (before: JsonMap | undefined, after: JsonMap | undefined) => void;
+};
+
+function path(resource: Resource, { namespace, name }: ObjectName): string {
+  return `${resource.group}/${resource.kind}/${namespace}/${name}`;
+}
+
+function notFound(resource: Resource, { name }: ObjectName): ApiError {
+  return new ApiError(404, 'NotFound', `${resource.plural} "${name}" not found`);
+}
+
+/** RFC 7386. */
+function merged(target: Json, patch: Json): Json {
+  if (!isMap(patch)) return patch;
+  const result: { [key: string]: Json } = isMap(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = merged(result[key] ?? null, value);
+  }
+  return result;
+}

@@ -1,0 +1,406 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { JOBS } from '../isolate/jobs.ts';
+import { at, isList, type JsonMap, stringAt } from '../json/value.ts';
+import { ApiError } from '../kube/api-error.ts';
+import { RESOURCES } from '../kube/resource.ts';
+import { loadLibrary } from '../lua/library.ts';
+import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
+import { readPinned } from '../rollout/pinned-script.ts';
+import { TestCluster, VIRTUAL_SERVICE } from './cluster.testing.ts';
+import { type Controller, openController } from './controller.ts';
+import { rolloutObject } from './rollouts.testing.ts';
+
+const library = loadLibrary();
+const NAMESPACE = 'sluice-system';
+const KEY = directiveKey('web');
+const open: Controller[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((controller) => controller.close()));
+});
+
+const inThisThread = {
+  run(job: string, input: string): Promise<string> {
+    const work = JOBS[job];
+    return new Promise((resolve) => resolve(work?.(input) ?? ''));
+  },
+};
+
+function start(cluster: TestCluster, settings: Parameters<typeof openController>[0]['settings'] = {}) {
+  const events: string[] = [];
+  const logged: unknown[] = [];
+  const log = {
+    info: () => undefined,
+    warn: (...entry: unknown[]) => logged.push(entry),
+    error: (...entry: unknown[]) => logged.push(entry),
+  };
+  const controller = openController({
+    api: cluster,
+    watcher: cluster,
+    library,
+    isolate: inThisThread,
+    event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
+    log,
+    namespace: NAMESPACE,
+    settings,
+  });
+  open.push(controller);
+  return { controller, events, logged };
+}
+
+const virtualService = (host = 'web'): JsonMap => ({
+  metadata: { namespace: 'shop', name: 'web' },
+  spec: { hosts: ['web'], http: [{ route: [{ destination: { host } }] }] },
+});
+const named = (name: string): JsonMap => ({ metadata: { namespace: 'shop', name } });
+
+function whole(): TestCluster {
+  const cluster = new TestCluster();
+  cluster.put(RESOURCES.deployment, named('web'));
+  cluster.put(RESOURCES.service, named('web'));
+  cluster.put(VIRTUAL_SERVICE, virtualService());
+  cluster.put(RESOURCES.rollout, rolloutObject());
+  return cluster;
+}
+
+async function condition(
+  cluster: TestCluster,
+  type: string,
+  name = 'web',
+): Promise<{ status: string; reason: string; message: string } | undefined> {
+  const rollout = await cluster.get(RESOURCES.rollout, { namespace: 'shop', name });
+  const list = at(rollout, ['status', 'conditions']);
+  return (isList(list) ? list : []).find((entry) => stringAt(entry, 'type') === type) as never;
+}
+
+/** Waits until a condition has the status and reason, and gives its message. */
+async function becomes(
+  cluster: TestCluster,
+  type: string,
+  status: string,
+  reason: string,
+  name = 'web',
+): Promise<string> {
+  await vi.waitFor(async () => expect(await condition(cluster, type, name)).toMatchObject({ status, reason }), 5_000);
+  return (await condition(cluster, type, name))?.message ?? '';
+}
+
+const deployment = (cluster: TestCluster) => cluster.get(RESOURCES.deployment, { namespace: 'shop', name: 'web' });
+const armed = async (cluster: TestCluster) => stringAt(await deployment(cluster), 'metadata', 'annotations', KEY);
+
+/** Waits until nothing is left to do. */
+async function settled(controller: Controller, cluster: TestCluster): Promise<void> {
+  let before = -1;
+  await vi.waitFor(
+    () => {
+      const { ready, working } = controller.queueSize();
+      const count = cluster.writes.length;
+      const isStill = count === before;
+      before = count;
+      expect([ready, working, isStill]).toEqual([0, 0, true]);
+    },
+    { timeout: 5_000, interval: 60 },
+  );
+}
+
+test('a Rollout whose objects are all there is ready, its workload armed, its script pinned', async () => {
+  const cluster = whole();
+  start(cluster);
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  for (const type of ['Accepted', 'ResolvedRefs', 'ScriptsReady']) await becomes(cluster, type, 'True', type);
+  const rollout = await cluster.get(RESOURCES.rollout, { namespace: 'shop', name: 'web' });
+  expect(rollout['status']).toMatchObject({
+    phase: 'Healthy',
+    observedGeneration: 1,
+    currentStepIndex: 2,
+    currentStepState: 'Completed',
+  });
+  expect(JSON.parse((await armed(cluster)) ?? '{}')).toEqual({
+    format: FORMAT,
+    rollout: { namespace: 'shop', name: 'web', uid: 'rollout-uid' },
+    revision: '',
+    step: 0,
+    continues: false,
+    action: { type: 'armed' },
+  });
+  expect(stringAt(await deployment(cluster), 'metadata', 'labels', 'rollouts.kruise.io/workload-type')).toBe(
+    'deployment',
+  );
+  const script = library.scripts.get('networking.istio.io/VirtualService');
+  const pinned = await cluster.get(RESOURCES.configMap, {
+    namespace: NAMESPACE,
+    name: `sluice-script-${script?.hash}`,
+  });
+  expect(readPinned(pinned)).toEqual(script);
+});
+
+test('a controller that starts on what another left writes nothing', async () => {
+  const cluster = whole();
+  const first = start(cluster);
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  await settled(first.controller, cluster);
+  await first.controller.close();
+  cluster.writes.length = 0;
+  const second = start(cluster);
+  await second.controller.ready;
+  await settled(second.controller, cluster);
+  expect(cluster.writes).toEqual([]);
+  expect(second.events).toEqual([]);
+});
+
+test.each([
+  [
+    'workload',
+    RESOURCES.deployment,
+    named('web'),
+    'WorkloadNotFound',
+    'spec.workloadRef: there is no Deployment web in namespace shop',
+  ],
+  [
+    'Service',
+    RESOURCES.service,
+    named('web'),
+    'ServiceNotFound',
+    'spec.strategy.canary.trafficRoutings[0].service: there is no Service web',
+  ],
+  [
+    'gateway object',
+    VIRTUAL_SERVICE,
+    virtualService(),
+    'ObjectNotFound',
+    'spec.strategy.canary.trafficRoutings[0].customNetworkRefs[0]: there is no VirtualService web',
+  ],
+])(
+  'a missing %s is told with the field that names it, and forgotten when it appears',
+  async (_, resource, object, reason, message) => {
+    const cluster = whole();
+    cluster.remove(resource, { namespace: 'shop', name: 'web' });
+    const { events } = start(cluster);
+    expect(await becomes(cluster, 'ResolvedRefs', 'False', reason)).toContain(message);
+    await becomes(cluster, 'Expressible', 'Unknown', 'Waiting');
+    expect(events.join()).toContain(`Warning ${reason} Rollout/web`);
+    cluster.put(resource, object);
+    await becomes(cluster, 'ResolvedRefs', 'True', 'ResolvedRefs');
+    await becomes(cluster, 'Expressible', 'True', 'Expressible');
+    await vi.waitFor(async () => expect(await armed(cluster)).toBeDefined());
+    const { phase } = (await cluster.get(RESOURCES.rollout, { namespace: 'shop', name: 'web' }))['status'] as JsonMap;
+    expect(phase).toBe('Healthy');
+  },
+);
+
+test('a kind that is not served is told, and found when it is installed', async () => {
+  const cluster = whole();
+  cluster.kinds.delete('networking.istio.io/VirtualService');
+  start(cluster);
+  expect(await becomes(cluster, 'ResolvedRefs', 'False', 'KindNotServed')).toContain(
+    'VirtualService of networking.istio.io',
+  );
+  cluster.install(VIRTUAL_SERVICE);
+  await becomes(cluster, 'ResolvedRefs', 'True', 'ResolvedRefs');
+});
+
+test('for a kind without rights the ClusterRole to apply is printed; the right is noticed when it is given', async () => {
+  const cluster = whole();
+  cluster.forbidden.add('VirtualService');
+  start(cluster);
+  const message = await becomes(cluster, 'ResolvedRefs', 'False', 'MissingRights');
+  expect(message).toContain('sluice.dev/aggregate-to-controller: "true"');
+  expect(message).toContain('resources: ["virtualservices"]');
+  cluster.forbidden.clear();
+  await becomes(cluster, 'ResolvedRefs', 'True', 'ResolvedRefs');
+});
+
+test('a VirtualService that never leads to the stable Service is no object to steer traffic with', async () => {
+  const cluster = whole();
+  cluster.put(VIRTUAL_SERVICE, virtualService('other'));
+  start(cluster);
+  const message = await becomes(cluster, 'Expressible', 'False', 'StepFails');
+  expect(message).toContain('spec.strategy.canary.steps[0]: ');
+  expect(message).toContain('VirtualService shop/web');
+  cluster.put(VIRTUAL_SERVICE, virtualService('web'));
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+});
+
+const SCRIPT_MAP = { namespace: NAMESPACE, name: 'kruise-rollout-configuration' };
+const VS_KEY = 'lua.traffic.routing.VirtualService.networking.istio.io';
+const scripts = (text: string, override = 'true'): JsonMap => ({
+  metadata: { ...SCRIPT_MAP, uid: 'scripts', annotations: { 'sluice.dev/override': override } },
+  data: { [VS_KEY]: text },
+});
+const GOOD = 'obj.data.labels = { step = "on" }\nreturn obj.data';
+
+test('a script that breaks leaves its last good text in use, also after a restart; people are told once', async () => {
+  const cluster = whole();
+  cluster.put(RESOURCES.configMap, scripts(GOOD));
+  const first = start(cluster);
+  await becomes(cluster, 'ScriptsReady', 'True', 'ScriptsReady');
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  cluster.put(RESOURCES.configMap, scripts('local x =\nreturn obj.data'));
+  const message = await becomes(cluster, 'ScriptsReady', 'False', 'ScriptBroken');
+  expect(message).toContain('networking.istio.io/VirtualService:2:');
+  expect(message).toMatch(/last good text \([0-9a-f]{32}\) stays in use/);
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  await settled(first.controller, cluster);
+  expect(first.events.filter((event) => event.includes('ScriptBroken ConfigMap'))).toHaveLength(1);
+  await first.controller.close();
+  cluster.writes.length = 0;
+  const second = start(cluster);
+  await second.controller.ready;
+  await settled(second.controller, cluster);
+  expect([cluster.writes, second.events]).toEqual([[], []]);
+  cluster.put(RESOURCES.configMap, scripts(`${GOOD} -- mended`));
+  await becomes(cluster, 'ScriptsReady', 'True', 'ScriptsReady');
+});
+
+test('a script that was broken from the start is told as such, and one that is nowhere, too', async () => {
+  const cluster = whole();
+  cluster.put(RESOURCES.configMap, scripts('return ('));
+  start(cluster);
+  expect(await becomes(cluster, 'ScriptsReady', 'False', 'ScriptBroken')).toContain('there is no earlier text');
+  await becomes(cluster, 'Expressible', 'Unknown', 'Waiting');
+  const other = { ...VIRTUAL_SERVICE, group: 'example.com', kind: 'Waf', plural: 'wafs' };
+  cluster.install(other);
+  cluster.put(other, virtualService());
+  const routing = { service: 'web', customNetworkRefs: [{ apiVersion: 'example.com/v1', kind: 'Waf', name: 'web' }] };
+  const strategy = { canary: { steps: [{ traffic: '20%' }], trafficRoutings: [routing] } };
+  cluster.put(RESOURCES.rollout, rolloutObject({ metadata: { generation: 2 }, spec: { strategy } }));
+  const message = await becomes(cluster, 'ScriptsReady', 'False', 'ScriptNotFound');
+  expect(message).toContain('lua.traffic.routing.Waf.example.com');
+});
+
+test('a script of the user that a shipped one hides is told once, also over restarts', async () => {
+  const cluster = whole();
+  cluster.put(RESOURCES.configMap, scripts(GOOD, 'false'));
+  const first = start(cluster);
+  await vi.waitFor(() => expect(first.events.join()).toContain('ScriptShadowed ConfigMap'));
+  await settled(first.controller, cluster);
+  await first.controller.close();
+  const second = start(cluster);
+  await second.controller.ready;
+  await settled(second.controller, cluster);
+  expect(first.events.filter((event) => event.includes('ScriptShadowed'))).toHaveLength(1);
+  expect(second.events).toEqual([]);
+});
+
+test('a workload is disarmed when its Rollout is disabled, names another, or is deleted', async () => {
+  const cluster = whole();
+  start(cluster);
+  const isArmed = (wanted: boolean) =>
+    vi.waitFor(async () => expect((await armed(cluster)) !== undefined).toBe(wanted), 5_000);
+  await isArmed(true);
+  cluster.put(RESOURCES.rollout, rolloutObject({ metadata: { generation: 2 }, spec: { disabled: true } }));
+  await isArmed(false);
+  cluster.put(RESOURCES.rollout, rolloutObject({ metadata: { generation: 3 } }));
+  await isArmed(true);
+  cluster.put(RESOURCES.deployment, named('other'));
+  const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'other' };
+  cluster.put(RESOURCES.rollout, rolloutObject({ metadata: { generation: 4 }, spec: { workloadRef } }));
+  await isArmed(false);
+  cluster.put(RESOURCES.rollout, rolloutObject({ metadata: { generation: 5 } }));
+  await isArmed(true);
+  cluster.remove(RESOURCES.rollout, { namespace: 'shop', name: 'web' });
+  await isArmed(false);
+});
+
+test('a Rollout that was deleted while the controller was down leaves no armed workload; an active directive stays', async () => {
+  const cluster = new TestCluster();
+  const directive = (name: string, type: 'armed' | 'workload') =>
+    encodeDirective({
+      format: FORMAT,
+      rollout: { namespace: 'shop', name, uid: 'gone' },
+      revision: '',
+      step: 0,
+      continues: false,
+      action: type === 'armed' ? { type } : { type, paused: true },
+    });
+  const annotations = { [KEY]: directive('web', 'armed'), [directiveKey('running')]: directive('running', 'workload') };
+  cluster.put(RESOURCES.deployment, { metadata: { namespace: 'shop', name: 'web', annotations } });
+  const { events } = start(cluster);
+  await vi.waitFor(async () => expect(await armed(cluster)).toBeUndefined());
+  await vi.waitFor(() => expect(events.join()).toContain('RolloutGone Deployment/web: Rollout shop/running'));
+  expect(stringAt(await deployment(cluster), 'metadata', 'annotations', directiveKey('running'))).toBe(
+    directive('running', 'workload'),
+  );
+});
+
+test('an armed directive is never written over an active one, nor over that of another Rollout', async () => {
+  const cluster = whole();
+  const active = encodeDirective({
+    format: FORMAT,
+    rollout: { namespace: 'shop', name: 'web', uid: 'rollout-uid' },
+    revision: 'r',
+    step: 1,
+    continues: false,
+    action: { type: 'workload', paused: true },
+  });
+  cluster.put(RESOURCES.deployment, { metadata: { namespace: 'shop', name: 'web', annotations: { [KEY]: active } } });
+  cluster.put(
+    RESOURCES.rollout,
+    rolloutObject({ metadata: { name: 'late', uid: 'late', creationTimestamp: '2026-02-01T00:00:00Z' } }),
+  );
+  start(cluster);
+  expect(await becomes(cluster, 'Accepted', 'False', 'WorkloadTaken', 'late')).toContain('Rollout shop/web');
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  expect(await armed(cluster)).toBe(active);
+  expect(stringAt(await deployment(cluster), 'metadata', 'annotations', directiveKey('late'))).toBeUndefined();
+});
+
+test('with a conflict on every second write everything still comes to its end', async () => {
+  const cluster = whole();
+  let count = 0;
+  cluster.onWrite = (what) => {
+    if (what.startsWith('patch') && count++ % 2 === 0) throw new ApiError(409, 'Conflict', 'somebody was faster');
+  };
+  start(cluster);
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  await vi.waitFor(async () => expect(await armed(cluster)).toBeDefined());
+});
+
+test('an error that lasts is told in the status, and told to be over', async () => {
+  const cluster = whole();
+  let isDown = true;
+  cluster.onWrite = (what) => {
+    if (isDown && what.startsWith('patch Deployment')) throw new ApiError(503, '', 'the webhook does not answer');
+  };
+  start(cluster, { visibleAfterMilliseconds: 300 });
+  expect(await becomes(cluster, 'Reconciled', 'False', 'Retrying')).toContain('the webhook does not answer');
+  isDown = false;
+  await becomes(cluster, 'Reconciled', 'True', 'Reconciled');
+});
+
+test('a kind is watched only while a Rollout names it', async () => {
+  const cluster = whole();
+  const { controller } = start(cluster);
+  await becomes(cluster, 'ResolvedRefs', 'True', 'ResolvedRefs');
+  expect(cluster.watched()).toEqual(['ConfigMap', 'ConfigMap', 'Deployment', 'Rollout', 'Service', 'VirtualService']);
+  expect(controller.namedKinds()).toContainEqual({
+    group: 'networking.istio.io',
+    kind: 'VirtualService',
+    rollouts: ['shop/web'],
+  });
+});
+
+test('a pinned script that somebody deletes or forges is there again; one that nothing uses goes after its grace', async () => {
+  const cluster = whole();
+  const hash = library.scripts.get('networking.istio.io/VirtualService')?.hash ?? '';
+  const name = { namespace: NAMESPACE, name: `sluice-script-${hash}` };
+  const forged = {
+    metadata: { ...name, labels: { 'sluice.dev/script': 'true' } },
+    data: { name: 'x', text: 'return os' },
+  };
+  cluster.put(RESOURCES.configMap, forged);
+  const unused = { namespace: NAMESPACE, name: `sluice-script-${'0'.repeat(32)}` };
+  cluster.put(RESOURCES.configMap, { ...forged, metadata: { ...forged.metadata, ...unused } });
+  const { controller } = start(cluster, { scriptGraceMilliseconds: 500 });
+  const isPinned = () =>
+    vi.waitFor(async () => expect(readPinned(await cluster.get(RESOURCES.configMap, name)).hash).toBe(hash), 5_000);
+  await isPinned();
+  await settled(controller, cluster);
+  cluster.remove(RESOURCES.configMap, name);
+  await isPinned();
+  await vi.waitFor(
+    async () => await expect(cluster.get(RESOURCES.configMap, unused)).rejects.toThrow('not found'),
+    15_000,
+  );
+  await isPinned();
+});

@@ -1,0 +1,245 @@
+import { SCRIPT_CONFIG_MAP } from '../api/names.ts';
+import { decideInput, type Judged } from '../isolate/decide.ts';
+import type { Isolate } from '../isolate/isolate.ts';
+import { parseJson } from '../json/text.ts';
+import { outcomeOf } from '../kube/api-error.ts';
+import { RESOURCES } from '../kube/resource.ts';
+import type { Library } from '../lua/library.ts';
+import { PINNED_LABEL } from '../rollout/pinned-script.ts';
+import { type Api, type Log, type RecordEvent, TryAgain } from './api.ts';
+import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import type { Decide } from './dry-run.ts';
+import { createGatherer } from './gather.ts';
+import { type KindView, openKinds } from './kinds.ts';
+import { createPins, pinnedConfigMap } from './pins.ts';
+import { type Again, type Attempt, createQueue } from './queue.ts';
+import { createReconciler } from './reconcile.ts';
+import type { GroupKind } from './references.ts';
+import { storedRollout } from './rollout-entry.ts';
+import { type NamedKind, RolloutIndex } from './rollout-index.ts';
+import { compileIn, createScriptBook } from './script-book.ts';
+import { createRecordStore } from './script-record.ts';
+import { scriptConfigMap } from './user-scripts.ts';
+import type { Watch, Watcher, WatchState } from './watcher.ts';
+
+export type ControllerSettings = {
+  /** Rollouts that are worked on at the same time; each may wait for a thread of the isolate. */
+  readonly workers: number;
+  /** How long a pinned script is kept that nothing uses. */
+  readonly scriptGraceMilliseconds: number;
+  /** An error that lasts for so long is told in the Rollout's status and by an Event. */
+  readonly visibleAfterMilliseconds: number;
+};
+
+export const DEFAULT_SETTINGS: ControllerSettings = {
+  workers: 8,
+  scriptGraceMilliseconds: 5 * 60_000,
+  visibleAfterMilliseconds: 60_000,
+};
+
+export type ControllerOptions = {
+  /** Its writes are fenced: it throws where this process may no longer be the leader. */
+  readonly api: Api;
+  readonly watcher: Watcher;
+  readonly library: Library;
+  /** Where scripts run, with a hard stop. */
+  readonly isolate: Pick<Isolate, 'run'>;
+  readonly event: RecordEvent;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Our own namespace. */
+  readonly namespace: string;
+  readonly settings?: Partial<ControllerSettings>;
+};
+
+/** The running controller of Rollouts. */
+export type Controller = {
+  /** Resolves when everything has been seen once and the work on Rollouts has begun. */
+  readonly ready: Promise<void>;
+  /** The kinds that Rollouts name, and which Rollouts do (`namespace/name`). */
+  namedKinds(): readonly NamedKind[];
+  /** Called when a kind is named for the first time, or no more. The answer ends that. */
+  onNamedKinds(listener: () => void): () => void;
+  /** What is known of a kind: whether it is served, and may be read. */
+  kind(kind: GroupKind): KindView;
+  /** Keys that are ready, worked on, or wait for their time. */
+  queueSize(): { readonly ready: number; readonly working: number; readonly waiting: number };
+  /** Ends all watches and waits for the work that runs. */
+  close(): Promise<void>;
+};
+
+const DEPLOYMENT: GroupKind = { group: 'apps', kind: 'Deployment' };
+
+/** Keys of the queue that are no Rollouts: their names hold no `/`. */
+const SCRIPTS = 'scripts';
+const PINS = 'pins';
+
+/** Several changes that come together are one sweep. */
+const SWEEP_MILLISECONDS = 5_000;
+
+/**
+ * Opens the controller of Rollouts.
+ *
+ * ```
+ *  Rollouts ─────────► index by reference ─┐
+ *  objects they name ──────────────────────┼─► queue of names ─► reconcile: gather → plan → apply → status
+ *  ConfigMap of scripts ─► checked, pinned ┘                                (one Rollout, by its name)
+ * ```
+ */
+export function openController(options: ControllerOptions): Controller {
+  const { api, watcher, library, isolate, event, log, namespace, clock = SYSTEM_CLOCK } = options;
+  const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+  const index = new RolloutIndex();
+  /** Rollout → hashes of the scripts that it uses. A Rollout without an entry has not been looked at yet. */
+  const uses = new Map<string, readonly string[]>();
+  const early = new Set<string>();
+  const watchStates = new Map<string, WatchState>();
+  let state: 'opening' | 'open' | 'closed' = 'opening';
+  const opened = Promise.withResolvers<void>();
+
+  const queue = createQueue({ work, onFailure, clock, workers: settings.workers });
+  const enqueue = (keys: Iterable<string>) => {
+    for (const key of keys) {
+      if (state === 'opening') early.add(key);
+      else queue.add(key);
+    }
+  };
+
+  const rollouts = watcher.watch({
+    resource: RESOURCES.rollout,
+    trim: storedRollout,
+    onChange: ({ before, after }) => {
+      const stored = after ?? before;
+      if (stored !== undefined) enqueue(index.set(`${stored.namespace}/${stored.name}`, after));
+    },
+    onState: openWhenSeen,
+  });
+  const scriptMaps = watcher.watch({
+    resource: RESOURCES.configMap,
+    selection: { namespace, fieldSelector: `metadata.name=${SCRIPT_CONFIG_MAP.name}` },
+    trim: scriptConfigMap,
+    onChange: () => enqueue([SCRIPTS]),
+    onState: openWhenSeen,
+  });
+  const pinned = watcher.watch({
+    resource: RESOURCES.configMap,
+    selection: { namespace, labelSelector: `${PINNED_LABEL}=true` },
+    trim: pinnedConfigMap,
+    onChange: ({ before, after }) => {
+      pins.observe((after ?? before)?.name ?? '');
+      if (after === undefined || 'problem' in after.content) enqueue([SCRIPTS, ...uses.keys()]);
+      if (state === 'open') queue.addAfter(PINS, SWEEP_MILLISECONDS);
+    },
+    onState: openWhenSeen,
+  });
+  const kinds = openKinds({ watcher, index, clock, always: [DEPLOYMENT], queue: enqueue });
+  const pins = createPins({
+    api,
+    namespace,
+    stored: { get: (name) => pinned.get(namespace, name), values: () => pinned.values() },
+    clock,
+    log,
+    graceMilliseconds: settings.scriptGraceMilliseconds,
+  });
+  const book = createScriptBook({
+    library,
+    namespace,
+    configMap: () => scriptMaps.get(namespace, SCRIPT_CONFIG_MAP.name),
+    check: compileIn((job, input) => isolate.run(job, input)),
+    pins,
+    record: createRecordStore(api, namespace),
+    event,
+  });
+  const onShadowed = (key: string) => {
+    if (book.tellShadowed(key)) enqueue([SCRIPTS]);
+  };
+  const gatherer = createGatherer({ api, index, kinds, book, pins, decide: decideIn(isolate), onShadowed });
+  const reconcile = createReconciler({
+    ...{ api, index, kinds, pins, gatherer, event, log, clock },
+    visibleAfterMilliseconds: settings.visibleAfterMilliseconds,
+    onUse,
+  });
+
+  /** Nothing is judged by what has not been seen: no Rollout is worked on before all of them are there. */
+  function openWhenSeen(): void {
+    for (const [what, watch] of base()) tellOfWatch(what, watch);
+    if (state !== 'opening' || !base().every(([, watch]) => watch.hasSynced())) return;
+    state = 'open';
+    queue.add(SCRIPTS);
+    for (const key of early) queue.add(key);
+    early.clear();
+    queue.addAfter(PINS, SWEEP_MILLISECONDS);
+    log.info({ rollouts: [...index.keys()].length }, 'the controller works on Rollouts');
+    opened.resolve();
+  }
+
+  function base(): [string, Watch<unknown>][] {
+    return [
+      ['Rollouts', rollouts],
+      ['the ConfigMap of scripts', scriptMaps],
+      ['pinned scripts', pinned],
+    ];
+  }
+
+  /** Without these nothing works at all, and no status can say so. */
+  function tellOfWatch(what: string, watch: Watch<unknown>): void {
+    const { state: now, message } = watch.state();
+    if (watchStates.get(what) === now) return;
+    const isBad = now !== 'synced' && now !== 'starting';
+    if (isBad) log.warn({ state: now, reason: message }, `the watch of ${what} does not work`);
+    else if (watchStates.has(what)) log.info({ state: now }, `the watch of ${what} works`);
+    watchStates.set(what, now);
+  }
+
+  function work(key: string, attempt: Attempt): Promise<Again> {
+    if (key === SCRIPTS) return updateScripts();
+    return key === PINS ? sweepPins() : reconcile(key, attempt);
+  }
+
+  async function updateScripts(): Promise<Again> {
+    const { changed } = await book.update();
+    if (changed) enqueue(index.keys());
+    return {};
+  }
+
+  async function sweepPins(): Promise<Again> {
+    const isKnown = kinds.haveAllBeenSeen() && [...index.keys()].every((key) => uses.has(key));
+    if (!isKnown) return { afterMilliseconds: SWEEP_MILLISECONDS };
+    const used = new Set([...uses.values()].flat());
+    const afterMilliseconds = await pins.sweep((hash) => used.has(hash) || book.keeps(hash) || kinds.nameScript(hash));
+    return afterMilliseconds === undefined ? {} : { afterMilliseconds };
+  }
+
+  function onUse(key: string, hashes: readonly string[] | undefined): void {
+    const before = uses.get(key);
+    if (hashes === undefined) uses.delete(key);
+    else uses.set(key, hashes);
+    const gone = before?.some((hash) => hashes?.includes(hash) !== true) === true;
+    if (gone) queue.addAfter(PINS, SWEEP_MILLISECONDS);
+  }
+
+  function onFailure(key: string, error: unknown, { failures }: Attempt): void {
+    if (failures > 0) return; // told when it began; a Rollout's status says that it lasts
+    if (outcomeOf(error) !== undefined || error instanceof TryAgain) {
+      log.warn({ key, reason: error instanceof Error ? error.message : String(error) }, 'will be tried again');
+    } else log.error({ key, err: error }, 'failed, and will be tried again');
+  }
+
+  return {
+    ready: opened.promise,
+    namedKinds: () => index.namedKinds(),
+    onNamedKinds: (listener) => index.onKinds(listener),
+    kind: (kind) => kinds.of(kind),
+    queueSize: () => queue.size(),
+    async close() {
+      state = 'closed';
+      for (const watch of [rollouts, scriptMaps, pinned]) watch.close();
+      kinds.close();
+      await queue.close();
+    },
+  };
+}
+
+function decideIn(isolate: Pick<Isolate, 'run'>): Decide {
+  return async (write, scripts) => parseJson(await isolate.run('decide', decideInput(write, scripts))) as Judged; // the job's own output
+}

@@ -1,0 +1,135 @@
+import type { JsonMap } from '../json/value.ts';
+import { outcomeOf } from '../kube/api-error.ts';
+import type { Script } from '../lua/script.ts';
+import { type Api, TryAgain } from './api.ts';
+import { type Decide, dryRun, dryRunFingerprint, type Obstacle, type Subject } from './dry-run.ts';
+import type { Kinds } from './kinds.ts';
+import type { Pins } from './pins.ts';
+import { type Observed, type Resolution, usedScript } from './plan.ts';
+import { isWatched, type PlacedTarget, placedTargets, type Reference } from './references.ts';
+import type { RolloutEntry } from './rollout-entry.ts';
+import type { RolloutIndex } from './rollout-index.ts';
+import type { ScriptBook } from './script-book.ts';
+
+export type GatherOptions = {
+  readonly api: Api;
+  readonly index: RolloutIndex;
+  readonly kinds: Kinds;
+  readonly book: ScriptBook;
+  readonly pins: Pins;
+  readonly decide: Decide;
+  /** A Rollout uses a shipped script although the user has one under this key. */
+  readonly onShadowed: (key: string) => void;
+};
+
+/** Collects everything that the plan of a Rollout depends on. */
+export type Gatherer = {
+  /** @throws TryAgain while something is not known yet. */
+  gather(entry: RolloutEntry): Promise<Observed>;
+  /** Forgets what was remembered of a Rollout that is gone. */
+  forget(key: string): void;
+};
+
+export function createGatherer(options: GatherOptions): Gatherer {
+  const { api, index, kinds, book, pins, decide, onShadowed } = options;
+  /** The last dry run of each Rollout and what it depended on: objects change seldom, events come often. */
+  const played = new Map<string, { readonly fingerprint: string; readonly obstacles: readonly Obstacle[] }>();
+
+  function resolve(reference: Reference, namespace: string): Resolution {
+    if (!isWatched(reference)) return { state: 'missing' }; // the plan says more of it
+    const view = kinds.of(reference);
+    if (view.state === 'notServed') return { state: 'notServed' };
+    const { resource } = view;
+    if (resource !== undefined && !resource.namespaced) return { state: 'clusterScoped' };
+    if (view.state === 'forbidden' && resource !== undefined) return { state: 'forbidden', resource };
+    if (resource === undefined || !view.hasSynced) {
+      const why = view.message === '' ? 'its objects have not all been seen yet' : view.message;
+      throw new TryAgain(`${reference.kind} ${namespace}/${reference.name}: ${why}`);
+    }
+    const seen = view.get(namespace, reference.name);
+    return seen === undefined ? { state: 'missing' } : { state: 'found', seen, resource };
+  }
+
+  function chosen(placed: PlacedTarget): Observed['scripts'][number] {
+    const { request } = placed.target;
+    const choice = book.choose(request);
+    if (choice === undefined) throw new TryAgain('the ConfigMap of scripts has not been read yet');
+    const shadowed = book.shadowed(request);
+    if (shadowed !== undefined) onShadowed(shadowed);
+    return { placed, choice };
+  }
+
+  async function play(
+    entry: RolloutEntry,
+    references: Observed['references'],
+    scripts: Observed['scripts'],
+  ): Promise<readonly Obstacle[] | undefined> {
+    const { rollout, stored, key } = entry;
+    const found = references.filter(({ resolution }) => resolution.state === 'found');
+    if (rollout === undefined || found.length < references.length) return undefined;
+    const planned = scripts.flatMap(({ placed, choice }) => toRead(placed, usedScript(choice), references) ?? []);
+    if (planned.length < scripts.length) return undefined;
+    const parts = planned.map(({ seen, script }) => ({ ...seen, hash: script.hash }));
+    const fingerprint = dryRunFingerprint(stored.uid, stored.generation, parts);
+    const before = played.get(key);
+    if (before?.fingerprint === fingerprint) return before.obstacles;
+    const subjects: Subject[] = [];
+    for (const one of planned)
+      subjects.push({ ...one.placed, script: one.script, object: await read(one, stored.namespace) });
+    const obstacles = await dryRun(rollout, subjects, decide, (hash) => pins.get(hash));
+    if (obstacles.some(({ mayPass }) => mayPass)) played.delete(key);
+    else played.set(key, { fingerprint, obstacles });
+    return obstacles;
+  }
+
+  async function read({ placed, resource }: ToRead, namespace: string): Promise<JsonMap> {
+    const { name, kind } = placed.target;
+    try {
+      return await api.get(resource, { namespace, name });
+    } catch (error) {
+      if (outcomeOf(error) !== 'gone') throw error;
+      throw new TryAgain(`${kind} ${namespace}/${name} has just been deleted`, { cause: error });
+    }
+  }
+
+  return {
+    async gather(entry) {
+      const { rollout, stored, key } = entry;
+      const references = entry.references.map((reference) => ({
+        reference,
+        resolution: resolve(reference, stored.namespace),
+      }));
+      const scripts = rollout === undefined ? [] : placedTargets(rollout, entry.references).map(chosen);
+      return {
+        entry,
+        rival: index.rivalOf(entry)?.key,
+        references,
+        scripts,
+        obstacles: await play(entry, references, scripts),
+        carriers: kinds.carriersOf(key),
+      };
+    },
+    forget: (key) => played.delete(key),
+  };
+}
+
+type ToRead = {
+  readonly placed: PlacedTarget;
+  readonly script: Script;
+  readonly resource: Extract<Resolution, { state: 'found' }>['resource'];
+  readonly seen: Extract<Resolution, { state: 'found' }>['seen'];
+};
+
+function toRead(
+  placed: PlacedTarget,
+  script: Script | undefined,
+  references: Observed['references'],
+): ToRead | undefined {
+  const { target, group } = placed;
+  const named = references.find(
+    ({ reference: { role, kind, name, group: itsGroup } }) =>
+      role === 'gateway' && kind === target.kind && name === target.name && itsGroup === group,
+  );
+  if (named?.resolution.state !== 'found' || script === undefined) return undefined;
+  return { placed, script, resource: named.resolution.resource, seen: named.resolution.seen };
+}

@@ -1,0 +1,162 @@
+import { isList, stringAt } from '../json/value.ts';
+import { outcomeOf } from '../kube/api-error.ts';
+import { apiVersionOf, RESOURCES } from '../kube/resource.ts';
+import { type Api, FIELD_MANAGER, type Log, type RecordEvent, TryAgain } from './api.ts';
+import { arm, disarm } from './arming.ts';
+import type { Clock } from './clock.ts';
+import { type Finding, transitions } from './conditions.ts';
+import type { Gatherer } from './gather.ts';
+import type { Carrier, Kinds } from './kinds.ts';
+import type { Pins } from './pins.ts';
+import { planGone, planRollout, stepCount } from './plan.ts';
+import type { Again, Attempt } from './queue.ts';
+import { type RolloutEntry, storedRollout } from './rollout-entry.ts';
+import type { RolloutIndex } from './rollout-index.ts';
+import { type Report, regardingRollout, statusPatch } from './status.ts';
+
+export type ReconcilerOptions = {
+  readonly api: Api;
+  readonly index: RolloutIndex;
+  readonly kinds: Kinds;
+  readonly pins: Pins;
+  readonly gatherer: Gatherer;
+  readonly event: RecordEvent;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** An error that lasts for so long is told in the Rollout's status. */
+  readonly visibleAfterMilliseconds: number;
+  /** The scripts that a Rollout uses have changed; undefined for one that is gone. */
+  readonly onUse: (key: string, hashes: readonly string[] | undefined) => void;
+};
+
+/** Brings one Rollout to where it should be: gather → plan (pure) → apply → status. */
+export type Reconcile = (key: string, attempt: Attempt) => Promise<Again>;
+
+export function createReconciler(options: ReconcilerOptions): Reconcile {
+  const { api, index, kinds, pins, gatherer, event, log, clock, onUse } = options;
+  /** Active directives of Rollouts that are gone, by uid of their objects: told once. */
+  const told = new Set<string>();
+
+  async function reconcile(entry: RolloutEntry): Promise<Again> {
+    const observed = await gatherer.gather(entry);
+    const plan = planRollout(observed);
+    const failures: unknown[] = [];
+    // Status is written even where something else fails; the failure comes last.
+    await attempt(failures, async () => {
+      for (const script of plan.scripts) await pins.ensure(script);
+      onUse(
+        entry.key,
+        plan.scripts.map(({ hash }) => hash),
+      );
+      const { arm: arming } = plan;
+      if (arming !== undefined) await arm(api, arming);
+      for (const carrier of plan.disarm) await disarm(api, carrier);
+    });
+    if (!entry.stored.isDeleting) {
+      const { findings, phase, message } = plan;
+      const all = failures.length === 0 ? [...findings, ...recovered(entry)] : findings;
+      await report(entry, {
+        generation: entry.stored.generation,
+        findings: all,
+        phase,
+        message,
+        steps: stepCount(entry),
+      });
+    }
+    if (failures.length > 0) throw failures[0];
+    return plan.afterMilliseconds === undefined ? {} : { afterMilliseconds: plan.afterMilliseconds };
+  }
+
+  /** The Rollout is gone: an armed directive goes, too; an active one says what its object is, and stays until people decide. */
+  async function sweep(key: string): Promise<Again> {
+    gatherer.forget(key);
+    const { disarm: armed, left } = planGone(kinds.carriersOf(key));
+    for (const carrier of armed) await disarm(api, carrier);
+    for (const carrier of left) tellLeft(key, carrier);
+    onUse(key, undefined);
+    return {};
+  }
+
+  function tellLeft(key: string, { resource, seen }: Carrier): void {
+    if (told.has(seen.uid)) return;
+    told.add(seen.uid);
+    const { namespace, name, uid } = seen;
+    const note = `Rollout ${key} is gone in the middle of a release; the object stays as it is until you decide, see kubectl sluice resume and undo`;
+    log.warn({ kind: resource.kind, namespace, name }, note);
+    const regarding = { apiVersion: apiVersionOf(resource), kind: resource.kind, namespace, name, uid };
+    event(regarding, { type: 'Warning', reason: 'RolloutGone', action: 'Reconcile', note });
+  }
+
+  /** Writes what is reported, if anything is new; reads the Rollout again when somebody else has written it. */
+  async function report(entry: RolloutEntry, what: Report): Promise<void> {
+    const name = { namespace: entry.stored.namespace, name: entry.stored.name };
+    let { stored } = entry;
+    for (let attempts = 0; attempts < 5; attempts++) {
+      const patch = statusPatch(stored, what, clock.now());
+      if (patch === undefined) return;
+      try {
+        await api.patch(RESOURCES.rollout, name, 'merge', patch, {
+          subresource: 'status',
+          fieldManager: FIELD_MANAGER,
+        });
+        for (const finding of transitions(stored.status['conditions'], what.findings)) tell(entry, finding);
+        return;
+      } catch (error) {
+        if (outcomeOf(error) === 'gone') return;
+        if (outcomeOf(error) !== 'conflict') throw error;
+      }
+      stored = storedRollout(await api.get(RESOURCES.rollout, name));
+      if (stored.uid !== entry.stored.uid || stored.generation !== entry.stored.generation) {
+        throw new TryAgain(`Rollout ${entry.key} has changed meanwhile`);
+      }
+    }
+    throw new TryAgain(`Rollout ${entry.key} changes all the time`);
+  }
+
+  function tell({ stored }: RolloutEntry, { status, reason, message }: Finding): void {
+    const type = status === 'False' ? 'Warning' : 'Normal';
+    event(regardingRollout(stored), { type, reason, action: 'Reconcile', note: message });
+  }
+
+  return async (key, attempts) => {
+    const entry = index.get(key);
+    if (entry === undefined) return sweep(key);
+    try {
+      return await reconcile(entry);
+    } catch (error) {
+      if (attempts.failingFor >= options.visibleAfterMilliseconds && !entry.stored.isDeleting) {
+        await attempt([], () => report(entry, { generation: entry.stored.generation, findings: [failing(error)] }));
+      }
+      throw error;
+    }
+  };
+}
+
+async function attempt(failures: unknown[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    failures.push(error);
+  }
+}
+
+function failing(error: unknown): Finding {
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: 'Reconciled', status: 'False', reason: 'Retrying', message };
+}
+
+/** Where people were told that something keeps failing, they are told when it no longer does. */
+function recovered({ stored }: RolloutEntry): Finding[] {
+  const conditions = stored.status['conditions'];
+  const wasTold = isList(conditions) && conditions.some((entry) => stringAt(entry, 'type') === 'Reconciled');
+  return wasTold
+    ? [
+        {
+          type: 'Reconciled',
+          status: 'True',
+          reason: 'Reconciled',
+          message: 'nothing keeps the controller from its work',
+        },
+      ]
+    : [];
+}
