@@ -22,7 +22,7 @@ export type View = {
   object(name: string): KubeObject | undefined;
   /** The EndpointSlices of the webhooks' Service. */
   slices(): Iterable<KubeObject>;
-  /** Calls `listener` after each change. Returns what ends the calls. */
+  /** Calls `listener` after each change, and once all has been read. Returns what ends the calls. */
   onChange(listener: () => void): () => void;
 };
 
