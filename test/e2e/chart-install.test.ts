@@ -128,16 +128,32 @@ test('an uninstall takes the webhook configurations along, and leaves the CRDs',
   succeeded(await kubectl(['get', 'crd', 'rollouts.rollouts.kruise.io', 'trafficroutings.rollouts.kruise.io']));
 });
 
-test('beside the manager of OpenKruise Rollouts nothing is installed, and the message says how to migrate', async () => {
-  const name = 'kruise-rollout-mutating-webhook-configuration';
-  succeeded(await kubectl(['apply', '-f', '-'], { stdin: configuration(name) }));
+const MUTATING = 'kruise-rollout-mutating-webhook-configuration';
+
+test('beside the webhooks of OpenKruise Rollouts nothing is installed, and the message says how to migrate', async () => {
+  succeeded(await kubectl(['apply', '-f', '-'], { stdin: configuration(MUTATING) }));
   try {
     const { exitCode, stderr } = await install(ns);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`OpenKruise Rollouts runs in this cluster (MutatingWebhookConfiguration ${name})`);
-    expect(stderr).toContain('To migrate:');
+    expect(stderr).toContain(`OpenKruise Rollouts runs in this cluster (MutatingWebhookConfiguration ${MUTATING})`);
+    expect(stderr).toContain(`kubectl delete mutatingwebhookconfiguration ${MUTATING}`);
     expect((await kubectl(['get', 'deployment', 'sluice-webhook', '-n', ns])).stderr).toContain('not found');
   } finally {
-    await kubectl(['delete', 'mutatingwebhookconfiguration', name]);
+    await kubectl(['delete', 'mutatingwebhookconfiguration', MUTATING]);
+  }
+});
+
+test('the manager of OpenKruise Rollouts is in the way until it is scaled to 0', async () => {
+  const manager = ['kruise-rollout-controller-manager', '-n', 'kruise-rollout'];
+  succeeded(await kubectl(['create', 'namespace', 'kruise-rollout']));
+  try {
+    succeeded(await kubectl(['create', 'deployment', ...manager, '--image=any']));
+    expect((await install(ns)).stderr).toContain(
+      `kubectl -n kruise-rollout scale deployment ${manager[0]} --replicas=0`,
+    );
+    succeeded(await kubectl(['scale', 'deployment', ...manager, '--replicas=0']));
+    succeeded(await install(ns));
+  } finally {
+    await kubectl(['delete', 'namespace', 'kruise-rollout', '--wait=false']);
   }
 });
