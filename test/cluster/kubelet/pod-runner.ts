@@ -1,14 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../../src/kube/client.ts';
-import { resolverConfig } from '../services/name-server.ts';
-import { type Bind, inContainer } from './container-root.ts';
+import { inContainer } from './container-root.ts';
 import { ContainerRunner, type Prepared, type RestartPolicy, seconds } from './container-runner.ts';
 import { NotAvailable, type Place } from './downward.ts';
 import { environmentOf } from './environment.ts';
 import { expand } from './expand.ts';
 import { imageOf } from './images.ts';
+import { networkFiles } from './network-files.ts';
 import type { Objects } from './objects.ts';
 import type { Container, Pod } from './pod-object.ts';
 import { podStatus } from './pod-status.ts';
@@ -155,7 +155,7 @@ export class PodRunner {
       hostname: this.pod.metadata.name.slice(0, 63),
       readOnly: container.securityContext?.readOnlyRootFilesystem === true,
       workingDir: container.workingDir ?? '/',
-      binds: [...this.#volumes.bindsOf(this.pod, container), ...networkFiles(this.#options)],
+      binds: [...this.#volumes.bindsOf(this.pod, container), ...networkFiles(this.#options.folder, this.pod, place)],
     };
     const words = [...command, ...args].map((word) => expand(word, env));
     return { command: inContainer(root, words), env, podIP: place.podIP };
@@ -178,18 +178,6 @@ export class PodRunner {
       ),
     );
   }
-}
-
-/** `/etc/hosts` and `/etc/resolv.conf`. */
-function networkFiles({ folder, pod, place }: PodRunnerOptions): Bind[] {
-  const hosts = `127.0.0.1 localhost\n::1 localhost\n${place.podIP} ${pod.metadata.name}\n`;
-  const files = { hosts, 'resolv.conf': resolverConfig(pod.metadata.namespace) };
-  return Object.entries(files).map(([name, content]) => {
-    const source = join(folder, name);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(source, content);
-    return { source, target: `/etc/${name}`, readOnly: false };
-  });
 }
 
 function checkSupported({ spec }: Pod): void {
