@@ -1,4 +1,4 @@
-import { LABELS } from '../api/names.ts';
+import { ANNOTATIONS, LABELS } from '../api/names.ts';
 import { at, isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import { resourceVersionOf } from '../kube/client.ts';
@@ -53,8 +53,13 @@ export async function disarm(api: Api, { resource, seen: before, directive }: Ca
   throw new TryAgain(`${resource.kind} ${name.namespace}/${name.name} changes all the time`);
 }
 
-/** Whether the label came from us alone: a user's source may hold it, too, and would find it missing. */
+/**
+ * Whether the label came from us alone: a user's source may hold it, too, and would find it missing. Who applies on the
+ * client's side and finds the label there already writes nothing of it, and owns it by the last-applied text only.
+ */
 export function hasOurLabel(object: JsonMap): boolean {
+  const applied = stringAt(object, 'metadata', 'annotations', ANNOTATIONS.lastApplied);
+  if (applied?.includes(JSON.stringify(LABELS.workloadType)) === true) return false;
   const entries = at(object, ['metadata', 'managedFields']);
   const owners = (isList(entries) ? entries : []).filter(ownsLabel).map((entry) => stringAt(entry, 'manager'));
   return owners.length > 0 && owners.every((manager) => manager === FIELD_MANAGER);

@@ -2,6 +2,7 @@ import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.
 import { ApiError } from '../kube/api-error.ts';
 import { apiVersionOf, type ObjectName, RESOURCES, type Resource } from '../kube/resource.ts';
 import type { Api } from './api.ts';
+import type { GroupKind } from './references.ts';
 import type { Change, Watch, Watcher, WatchOptions, WatchState } from './watcher.ts';
 
 export const VIRTUAL_SERVICE: Resource = {
@@ -23,7 +24,7 @@ export class TestCluster implements Api, Watcher {
   /** Called before each write; may throw what a server would answer. */
   onWrite: (what: string) => void = () => undefined;
   readonly #watches = new Set<OpenWatch>();
-  readonly #discovery = new Set<() => void>();
+  readonly #discovery = new Set<(kind: GroupKind) => void>();
   #version = 100;
 
   get(resource: Resource, name: ObjectName): Promise<JsonMap> {
@@ -95,14 +96,14 @@ export class TestCluster implements Api, Watcher {
     return Promise.resolve(this.kinds.get(`${group}/${kind}`));
   }
 
-  onDiscovery(listener: () => void): () => void {
+  onDiscovery(listener: (kind: GroupKind) => void): () => void {
     this.#discovery.add(listener);
     return () => this.#discovery.delete(listener);
   }
 
   install(resource: Resource): void {
     this.kinds.set(`${resource.group}/${resource.kind}`, resource);
-    for (const listener of this.#discovery) listener();
+    for (const listener of this.#discovery) listener(resource);
   }
 
   /** Kinds with an open watch. */

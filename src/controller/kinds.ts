@@ -1,3 +1,5 @@
+import { equal } from '../json/equal.ts';
+import type { Json } from '../json/value.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { Clock } from './clock.ts';
 import { type GroupKind, kindKey } from './references.ts';
@@ -52,6 +54,11 @@ const LINGER_MILLISECONDS = 60_000;
 /** How soon a kind is tried again that could not be found or read: somebody is about to mend it, and watches. */
 const RETRY_MILLISECONDS = 2_000;
 
+/** APIs of other servers (APIService) come without a CustomResourceDefinition that would tell of it. */
+const SEARCH_MILLISECONDS = 10_000;
+
+const NOT_SERVED = { state: 'notServed', message: '' } as const;
+
 type WatchedKind = {
   readonly kind: GroupKind;
   readonly isWorkload: boolean;
@@ -62,7 +69,8 @@ type WatchedKind = {
   readonly carriers: Map<string, Map<string, Seen>>;
   /** Script hash → how many directives name it. */
   readonly scripts: Map<string, number>;
-  isSearching: boolean;
+  /** Above 0 while the kind is looked for, above 1 when it has to be looked for again. */
+  searches: number;
   cancelRetry: () => void;
   cancelLinger: (() => void) | undefined;
   wasSynced: boolean;
@@ -109,7 +117,7 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
       state: { state: 'starting', message: '' },
       carriers: new Map(),
       scripts: new Map(),
-      isSearching: false,
+      searches: 0,
       cancelRetry: () => undefined,
       cancelLinger: undefined,
       wasSynced: false,
@@ -127,10 +135,18 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
 
   const isLive = (entry: WatchedKind) => !closed && kinds.get(kindKey(entry.kind)) === entry;
 
-  /** Finds out where the kind is served, and opens its watch there. */
+  /** Finds out where the kind is served, and has its watch there. What comes meanwhile is looked for after that. */
   async function search(entry: WatchedKind): Promise<void> {
-    if (entry.isSearching || entry.watch !== undefined) return;
-    entry.isSearching = true;
+    entry.searches += 1;
+    if (entry.searches > 1) return;
+    do {
+      entry.searches = 1;
+      await searchOnce(entry);
+    } while (entry.searches > 1);
+    entry.searches = 0;
+  }
+
+  async function searchOnce(entry: WatchedKind): Promise<void> {
     let found: Resource | undefined;
     let problem: string | undefined;
     try {
@@ -138,28 +154,41 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
     }
-    entry.isSearching = false;
     if (!isLive(entry)) return;
-    if (problem !== undefined) {
-      setState(entry, { state: 'failing', message: problem });
-      entry.cancelRetry = clock.after(RETRY_MILLISECONDS, () => void search(entry));
-    } else if (found === undefined) setState(entry, { state: 'notServed', message: '' });
-    else open(entry, found);
+    if (found !== undefined) open(entry, found);
+    else if (entry.watch === undefined) {
+      setState(entry, problem === undefined ? NOT_SERVED : { state: 'failing', message: problem });
+      entry.cancelRetry();
+      entry.cancelRetry = clock.after(
+        problem === undefined ? SEARCH_MILLISECONDS : RETRY_MILLISECONDS,
+        () => void search(entry),
+      );
+    }
   }
 
   function open(entry: WatchedKind, resource: Resource): void {
+    if (equal(entry.resource as Json | undefined, resource)) {
+      if (entry.state.state === 'notServed') entry.watch?.retry();
+      return;
+    }
+    entry.watch?.close();
+    entry.cancelRetry();
+    entry.carriers.clear();
+    entry.scripts.clear();
     entry.resource = resource;
     if (!resource.namespaced) {
+      entry.watch = undefined;
       setState(entry, { state: 'synced', message: '' });
       return;
     }
-    entry.watch = watcher.watch<Seen>({
+    const watch: Watch<Seen> = watcher.watch({
       resource,
       metadataOnly: true,
       trim: seen,
-      onChange: (change) => receive(entry, change),
-      onState: () => follow(entry),
+      onChange: (change) => entry.watch === watch && receive(entry, change),
+      onState: () => entry.watch === watch && follow(entry),
     });
+    entry.watch = watch;
     follow(entry);
   }
 
@@ -213,11 +242,9 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
 
   const stopListening = [
     index.onKinds(refresh),
-    watcher.onDiscovery(() => {
-      for (const entry of kinds.values()) {
-        if (entry.watch === undefined) void search(entry);
-        else if (entry.state.state === 'notServed') entry.watch.retry();
-      }
+    watcher.onDiscovery((kind) => {
+      const entry = kinds.get(kindKey(kind));
+      if (entry !== undefined) void search(entry);
     }),
   ];
   refresh();

@@ -1,5 +1,6 @@
 import type { KubeObject, Selection } from '../kube/client.ts';
 import type { Resource } from '../kube/resource.ts';
+import type { GroupKind } from './references.ts';
 
 /**
  * What is known of a kind: `starting`: not all objects have been seen yet; `synced`: what is in memory is what is stored,
@@ -40,6 +41,6 @@ export type Watcher = {
   watch<T>(options: WatchOptions<T>): Watch<T>;
   /** Where a kind is served, in the version that its objects are stored in; undefined when it is not. */
   find(group: string, kind: string): Promise<Resource | undefined>;
-  /** Called when kinds may have come or gone. The answer ends that. */
-  onDiscovery(listener: () => void): () => void;
+  /** Called when a kind has come or gone, or is served elsewhere. The answer ends that. */
+  onDiscovery(listener: (kind: GroupKind) => void): () => void;
 };
