@@ -234,7 +234,17 @@ const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Fate>({ ...QUICK, lost: 'answer' }) },
 );
 
-function strike({ process }: Node, node: Node, event: Fault, time: VirtualTime): void {
+/**
+ * A machine that sleeps and whose wall clock is set back between the same two renewals cannot know that it slept: no
+ * fence sees that. Then the resourceVersion that each write carries is what is left.
+ */
+function withoutHiddenSleep(faults: readonly Fault[]): Fault[] {
+  const sleepers = new Set(faults.filter((event) => event.do === 'suspend').map(({ node }) => node));
+  return faults.filter((event) => event.do !== 'jump' || event.by > 0 || !sleepers.has(event.node));
+}
+
+function strike(node: Node, event: Fault, time: VirtualTime): void {
+  const { process } = node;
   if (event.do === 'kill') process.kill();
   else if (event.do === 'stall') process.stall(event.by);
   else if (event.do === 'suspend') process.suspend(event.by);
@@ -252,7 +262,7 @@ function strike({ process }: Node, node: Node, event: Fault, time: VirtualTime):
 test('never do two fences pass at once, and in the end somebody leads: any faults, any interleaving', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fault, { maxLength: 8 }),
+      fc.array(fault, { maxLength: 8 }).map(withoutHiddenSleep),
       fc.infiniteStream(fate),
       fc.array(fc.integer({ min: -1e9, max: 1e9 }), { minLength: COUNT, maxLength: COUNT }),
       async (faults, fates, offsets) => {
@@ -262,7 +272,7 @@ test('never do two fences pass at once, and in the end somebody leads: any fault
         for (const event of faults) {
           const node = nodes[event.node] as Node;
           // One process always lives, so that there can be a leader at the end.
-          if (event.do !== 'kill' || event.node > 0) time.after(event.at, () => strike(node, node, event, time));
+          if (event.do !== 'kill' || event.node > 0) time.after(event.at, () => strike(node, event, time));
         }
         const atMostOne = () => expect(leadersOf(nodes).length).toBeLessThanOrEqual(1);
         await time.pass(FAULTY_MILLISECONDS + 60_000, atMostOne);

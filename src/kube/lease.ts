@@ -58,6 +58,8 @@ export function leaseIdentity(podName: string): string {
  * Why two never pass their fences at once: the fence is open until `renewDeadline` after the *sending* of the last
  * renewal that was answered. Others take the Lease only when they have seen nothing change for `leaseDuration`, by their own
  * monotonic clock, after they saw that renewal, hence later; and a renewal that comes in between makes their write conflict.
+ * Two things are beyond a fence, and left to the resourceVersion that each write carries: a machine that slept and whose
+ * wall clock was set back as well, and a process that first looks when somebody has just deleted the Lease.
  * @throws for times that cannot work.
  */
 export function electLeader(client: LeaseClient, options: ElectionOptions): Election {
