@@ -16,6 +16,7 @@ const LAYERS: Record<string, readonly string[]> = {
   kube: ['json'],
   controller: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'kube'],
   registration: ['json', 'manifest', 'api', 'admission', 'kube'],
+  manager: ['json', 'api', 'lua', 'isolate', 'admission', 'kube', 'tls', 'controller', 'registration'],
   server: ['json', 'api', 'admission', 'tls'],
   webhook: ['json', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'admission', 'server', 'tls', 'kube'],
   cli: [
@@ -33,6 +34,7 @@ const LAYERS: Record<string, readonly string[]> = {
     'controller',
     'registration',
     'webhook',
+    'manager',
   ],
 };
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { FailurePolicy } from '../admission/route.ts';
@@ -40,8 +39,7 @@ export type WebhookSettings = Common & {
 /** Everything that `sluice controller` can be told, checked. */
 export type ControllerSettings = Common & {
   readonly plain: ReturnType<typeof plainPortSettings>;
-  /** Names this process in the Lease. */
-  readonly identity: string;
+  readonly podName: string;
   readonly failurePolicies: { readonly gateways: FailurePolicy; readonly workloads: FailurePolicy };
   readonly excludedNamespaces: readonly string[];
   /** Of the CA, in milliseconds; serving certificates live a third of it. */
@@ -75,8 +73,7 @@ export function controllerSettings(flags: ClusterFlags, env: Environment): Contr
   const settings = {
     ...commonSettings(reader, flags),
     plain: plainPortSettings(reader, flags),
-    // A restarted container has its pod's name still, and is another process all the same.
-    identity: `${podName}_${randomBytes(4).toString('hex')}`,
+    podName,
     failurePolicies: { gateways: failurePolicy('GATEWAYS', 'Fail'), workloads: failurePolicy('WORKLOADS', 'Fail') },
     excludedNamespaces: reader.list({ variable: 'SLUICE_EXCLUDED_NAMESPACES' }),
     certificateLifetime: reader.duration({ variable: 'SLUICE_CERTIFICATE_LIFETIME', preset: '8760h' }),

@@ -31,6 +31,8 @@ test('the commands are those of the documentation', () => {
     'lua test',
     'lua run',
     'serve',
+    'webhook',
+    'controller',
     'certs',
     'demo',
   ]);

@@ -37,6 +37,7 @@ export function buildProgram(context: Context): Command {
     luaCommand,
     serveCommand,
     webhookCommand,
+    controllerCommand,
     certsCommand,
     demoCommand,
   ]) {
@@ -183,6 +184,22 @@ function webhookCommand(context: Context, program: Command): Command {
   return withExamples(inCluster(command), context, [
     'webhook',
     'webhook --kubeconfig ~/.kube/config --namespace sluice-system',
+  ]);
+}
+
+function controllerCommand(context: Context, program: Command): Command {
+  const command = newCommand('controller', program)
+    .summary('run the controller in a cluster')
+    .description(
+      'Run the controller in a cluster: one process leads, the others wait for its Lease. It keeps the certificates and webhook configurations, judges Rollouts and prepares their workloads. The Helm chart runs it; by hand it takes a kubeconfig with the rights of the service account sluice-controller.',
+    )
+    .action(async (options) => {
+      const { controller } = await import('./controller.ts');
+      context.done(await controller(options, context.surroundings));
+    });
+  return withExamples(inCluster(command), context, [
+    'controller',
+    'controller --kubeconfig ~/.kube/config --namespace sluice-system',
   ]);
 }
 

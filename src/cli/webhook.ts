@@ -1,5 +1,4 @@
 import { Client } from '../kube/client.ts';
-import { connect } from '../kube/connection.ts';
 import { loadLibrary } from '../lua/library.ts';
 import { type Log, openLog } from '../server/log.ts';
 import { checkSettings } from '../server/settings.ts';
@@ -9,10 +8,11 @@ import { watchedCertificates } from '../tls/watched-secret.ts';
 import { watchInventory } from '../webhook/inventory.ts';
 import { openWebhook } from '../webhook/open.ts';
 import { secretWatch } from '../webhook/serving-secret.ts';
+import { openConnection } from './cluster-access.ts';
 import { type ClusterFlags, type WebhookSettings, webhookSettings } from './cluster-settings.ts';
 import { ended } from './ended.ts';
 import type { Surroundings } from './terminal.ts';
-import { EXIT, UsageError } from './usage-error.ts';
+import { EXIT } from './usage-error.ts';
 
 /**
  * `sluice webhook`: the webhook in a cluster, until a signal ends it. Listens once it has a certificate; is ready once it
@@ -23,7 +23,7 @@ import { EXIT, UsageError } from './usage-error.ts';
 export async function webhook(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
   const settings = webhookSettings(flags, surroundings.env);
   const { log, flush } = openLog(settings.logLevel);
-  const client = openClient(settings.kubeconfig, surroundings);
+  const client = new Client(openConnection(settings.kubeconfig, surroundings));
   const inventory = watchInventory({
     client,
     namespace: settings.namespace,
@@ -62,19 +62,6 @@ export async function webhook(flags: ClusterFlags, surroundings: Surroundings): 
       () => undefined, // it is told above
     );
     flush();
-  }
-}
-
-/**
- * The client of a process in a cluster.
- * @throws UsageError when there is no cluster to speak to
- */
-export function openClient(kubeconfig: string | undefined, { env }: Surroundings): Client {
-  try {
-    return new Client(connect({ env, ...(kubeconfig === undefined ? {} : { kubeconfig }) }));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(reason, { cause: error });
   }
 }
 

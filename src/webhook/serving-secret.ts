@@ -1,9 +1,8 @@
-import { isMap } from '../json/value.ts';
-import type { Client, KubeObject } from '../kube/client.ts';
+import type { Client } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { RESOURCES } from '../kube/resource.ts';
+import { secretData } from '../kube/secret-data.ts';
 import { keyOf } from '../kube/store.ts';
-import type { SecretData } from '../tls/secrets.ts';
 import type { SecretWatch } from '../tls/watched-secret.ts';
 
 /** Watches single Secrets of a namespace: all that the webhook's account may read of them. */
@@ -14,7 +13,7 @@ export function secretWatch(client: Client, namespace: string): SecretWatch {
         client,
         resource: RESOURCES.secret,
         selection: { namespace, fieldSelector: `metadata.name=${name}` },
-        trim: decoded,
+        trim: secretData,
       });
       reflector.store.onChange(({ after }) => listener(after));
       const tell = (): void => listener(reflector.store.get(keyOf({ namespace, name })));
@@ -22,13 +21,4 @@ export function secretWatch(client: Client, namespace: string): SecretWatch {
       return () => reflector.close();
     },
   };
-}
-
-/** `data` of a Secret is base64 (core/v1). */
-function decoded(secret: KubeObject): SecretData {
-  const data = secret['data'];
-  const entries = Object.entries(isMap(data) ? data : {});
-  return Object.fromEntries(
-    entries.map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')]),
-  );
 }

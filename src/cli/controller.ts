@@ -1,0 +1,65 @@
+import { Client } from '../kube/client.ts';
+import { loadLibrary } from '../lua/library.ts';
+import { type Manager, openManager } from '../manager/manager.ts';
+import { findPredecessor, predecessorMessage } from '../registration/predecessor.ts';
+import { openLog } from '../server/log.ts';
+import { openManagerMetrics } from '../server/manager-metrics.ts';
+import { listenPlain } from '../server/plain.ts';
+import { openConnection } from './cluster-access.ts';
+import { type ClusterFlags, controllerSettings } from './cluster-settings.ts';
+import { ended } from './ended.ts';
+import type { Surroundings } from './terminal.ts';
+import { EXIT, UsageError } from './usage-error.ts';
+
+const EMPTY_QUEUE = { ready: 0, working: 0, waiting: 0 };
+
+/**
+ * `sluice controller`: waits for the Lease, then keeps certificates, webhook configurations and Rollouts, until a signal
+ * ends it, or the Lease is lost: then a new process begins with nothing remembered.
+ * @returns the exit code: 0 after a signal, 1 when it ended by itself
+ * @throws UsageError for settings that are wrong, when there is no cluster, or OpenKruise's manager runs in it
+ */
+export async function controller(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
+  const settings = controllerSettings(flags, surroundings.env);
+  const connection = openConnection(settings.kubeconfig, surroundings);
+  const predecessor = await findPredecessor(new Client(connection));
+  if (predecessor !== undefined) throw new UsageError(predecessorMessage(predecessor));
+  const { log, flush } = openLog(settings.logLevel);
+  log.info({ server: connection.server, namespace: settings.namespace }, 'starting');
+  let manager: Manager | undefined;
+  const plain = await listenPlain(
+    {
+      log,
+      metrics: openManagerMetrics({
+        isLeading: () => manager?.isLeading() ?? false,
+        queue: () => manager?.term()?.controller.queueSize() ?? EMPTY_QUEUE,
+      }),
+      notReady: () => (manager === undefined ? 'starting' : manager.notReady()),
+    },
+    { host: settings.plain.plainHost, port: settings.plain.plainPort },
+  );
+  const lost = Promise.withResolvers<number>();
+  const opened = openManager({
+    connection,
+    settings: { ...settings, authorityFile: settings.certificateFiles?.authorityFile },
+    library: loadLibrary(),
+    log,
+    onEnd(reason) {
+      log.error({ reason }, 'ending');
+      lost.resolve(EXIT.findings);
+    },
+  });
+  manager = opened;
+  flush();
+  const close = async (): Promise<'finished'> => {
+    await opened.close();
+    return 'finished';
+  };
+  try {
+    return await Promise.race([ended(close, surroundings, log), lost.promise]);
+  } finally {
+    plain.close();
+    connection.close();
+    flush();
+  }
+}
