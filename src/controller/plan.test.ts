@@ -1,0 +1,164 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { stringAt } from '../json/value.ts';
+import { RESOURCES } from '../kube/resource.ts';
+import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
+import { hasOurLabel } from './arming.ts';
+import { VIRTUAL_SERVICE } from './cluster.testing.ts';
+import { armingPatch, type Observed, planGone, planRollout, type Resolution } from './plan.ts';
+import { rolloutEntry, storedRollout } from './rollout-entry.ts';
+import { rolloutObject } from './rollouts.testing.ts';
+import { seen } from './seen.ts';
+
+type Directive = 'none' | 'armed' | 'armed by an earlier one' | 'active' | 'garbage';
+
+function directiveText(which: Directive): string | undefined {
+  if (which === 'none') return undefined;
+  if (which === 'garbage') return '{';
+  const uid = which === 'armed by an earlier one' ? 'earlier' : 'rollout-uid';
+  const rollout = { namespace: 'shop', name: 'web', uid };
+  const action = which === 'active' ? ({ type: 'workload', paused: true } as const) : ({ type: 'armed' } as const);
+  return encodeDirective({ format: FORMAT, rollout, revision: '', step: 0, continues: false, action });
+}
+
+type Situation = {
+  readonly directive: Directive;
+  readonly disabled: boolean;
+  readonly deleting: boolean;
+  readonly rival: boolean;
+  readonly serviceThere: boolean;
+  readonly workloadThere: boolean;
+  readonly label: string;
+};
+
+function observe(situation: Situation): Observed {
+  const metadata = situation.deleting ? { deletionTimestamp: '2026-01-02T00:00:00Z' } : {};
+  const entry = rolloutEntry(storedRollout(rolloutObject({ metadata, spec: { disabled: situation.disabled } })));
+  const text = directiveText(situation.directive);
+  const workload = seen({
+    metadata: {
+      ...{ namespace: 'shop', name: 'web', uid: 'workload', resourceVersion: '9' },
+      annotations: text === undefined ? {} : { [directiveKey('web')]: text },
+      labels: { 'rollouts.kruise.io/workload-type': situation.label },
+    },
+  });
+  const resolution = (kind: string): Resolution => {
+    if (kind === 'Deployment') {
+      return situation.workloadThere
+        ? { state: 'found', seen: workload, resource: RESOURCES.deployment }
+        : { state: 'missing' };
+    }
+    if (kind === 'Service' && !situation.serviceThere) return { state: 'missing' };
+    return { state: 'found', seen: { ...workload, uid: kind }, resource: VIRTUAL_SERVICE };
+  };
+  return {
+    entry,
+    rival: situation.rival ? 'shop/first' : undefined,
+    references: entry.references.map((reference) => ({ reference, resolution: resolution(reference.kind) })),
+    scripts: [],
+    obstacles: [],
+    carriers: situation.workloadThere
+      ? workload.directives.flatMap((directive) =>
+          directive.rollout === undefined
+            ? []
+            : [
+                {
+                  kind: { group: 'apps', kind: 'Deployment' },
+                  resource: RESOURCES.deployment,
+                  seen: workload,
+                  directive,
+                },
+              ],
+        )
+      : [],
+  };
+}
+
+const situations: fc.Arbitrary<Situation> = fc.record({
+  directive: fc.constantFrom<Directive>('none', 'armed', 'armed by an earlier one', 'active', 'garbage'),
+  disabled: fc.boolean(),
+  deleting: fc.boolean(),
+  rival: fc.boolean(),
+  serviceThere: fc.boolean(),
+  workloadThere: fc.boolean(),
+  label: fc.constantFrom('', 'deployment', 'Deployment'),
+});
+
+test('for any situation: an active directive and what nobody can read are never touched, and arming has an end', () => {
+  fc.assert(
+    fc.property(situations, (situation) => {
+      const { arm, disarm } = planRollout(observe(situation));
+      if (situation.directive === 'active' || situation.directive === 'garbage')
+        expect([arm, disarm]).toEqual([undefined, []]);
+      expect(arm !== undefined && disarm.length > 0).toBe(false);
+      const mayArm = !situation.disabled && !situation.deleting && !situation.rival && situation.workloadThere;
+      if (!mayArm) expect(arm).toBeUndefined();
+      if (arm !== undefined) {
+        const label = situation.label === '' ? 'deployment' : situation.label;
+        expect(planRollout(observe({ ...situation, directive: 'armed', label })).arm).toBeUndefined();
+        expect(stringAt(armingPatch(arm), 'metadata', 'resourceVersion')).toBe('9');
+      }
+      if (disarm.length > 0) expect(planRollout(observe({ ...situation, directive: 'none' })).disarm).toEqual([]);
+    }),
+  );
+});
+
+const ready: Situation = {
+  directive: 'none',
+  disabled: false,
+  deleting: false,
+  rival: false,
+  serviceThere: true,
+  workloadThere: true,
+  label: '',
+};
+
+test.each<[string, Partial<Situation>, 'armed' | 'disarmed' | 'left']>([
+  ['a workload at rest', {}, 'armed'],
+  ['one that is armed already', { directive: 'armed', label: 'deployment' }, 'left'],
+  ['one that lost its label', { directive: 'armed' }, 'armed'],
+  ['one with a label of another spelling', { directive: 'armed', label: 'Deployment' }, 'left'],
+  ['one armed by a Rollout of the same name that is gone', { directive: 'armed by an earlier one' }, 'armed'],
+  ['one of a disabled Rollout', { directive: 'armed', disabled: true }, 'disarmed'],
+  ['one of a Rollout that is being deleted', { directive: 'armed', deleting: true }, 'disarmed'],
+  ['one that another Rollout has', { directive: 'armed', rival: true }, 'disarmed'],
+  ['one whose Service is missing from the start', { serviceThere: false }, 'left'],
+  ['one whose Service goes later', { serviceThere: false, directive: 'armed', label: 'deployment' }, 'left'],
+])('%s', (_, change, outcome) => {
+  const { arm, disarm } = planRollout(observe({ ...ready, ...change }));
+  expect({ arm: arm !== undefined, disarm: disarm.length }).toEqual({
+    arm: outcome === 'armed',
+    disarm: outcome === 'disarmed' ? 1 : 0,
+  });
+});
+
+test('when the Rollout is gone the armed directive goes and the active one is reported', () => {
+  const armed = observe({ ...ready, directive: 'armed' }).carriers;
+  const active = observe({ ...ready, directive: 'active' }).carriers;
+  expect(planGone([...armed, ...active])).toEqual({ disarm: armed, left: active });
+});
+
+const ours = {
+  manager: 'sluice-controller',
+  fieldsV1: { 'f:metadata': { 'f:labels': { 'f:rollouts.kruise.io/workload-type': {} } } },
+};
+
+test.each([
+  ['ours alone', { managedFields: [ours] }, true],
+  ['a co-owner', { managedFields: [ours, { ...ours, manager: 'argocd' }] }, false],
+  ['somebody else', { managedFields: [{ ...ours, manager: 'kubectl' }] }, false],
+  [
+    'in a source that was applied',
+    {
+      managedFields: [ours],
+      annotations: {
+        'kubectl.kubernetes.io/last-applied-configuration':
+          '{"metadata":{"labels":{"rollouts.kruise.io/workload-type":"deployment"}}}',
+      },
+    },
+    false,
+  ],
+  ['nobody known', {}, false],
+])('the label is taken off only where it is ours: %s', (_, metadata, isOurs) => {
+  expect(hasOurLabel({ metadata })).toBe(isOurs);
+});
