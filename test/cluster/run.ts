@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildPrograms, programsThatNeedGo, type Say } from './build.ts';
+import { fetchDefinitions } from './definitions.ts';
 import { enter, namespacesRefused } from './enter.ts';
 import { RUN_FOLDER } from './settings.ts';
 
@@ -32,6 +33,7 @@ function hasGo(): boolean {
  */
 export async function runInside(command: readonly string[]): Promise<number> {
   await buildPrograms(undefined, say);
+  await fetchDefinitions(say);
   const folder = mkdtempSync(join(tmpdir(), 'sluice-cluster-'));
   const code = await enter(command, { [RUN_FOLDER]: folder });
   if (code === 0) rmSync(folder, { recursive: true, force: true });

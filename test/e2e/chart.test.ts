@@ -73,8 +73,12 @@ test('the CRDs are those of the files, and stay at an uninstall', async () => {
   const kept = files.map((file) => {
     const [document] = readManifests(fileText(file), file).documents;
     const metadata = member(document?.value, 'metadata');
-    const annotations = { 'helm.sh/resource-policy': 'keep' };
-    return { ...(document?.value as JsonMap), metadata: { ...(metadata as JsonMap), annotations } };
+    const marks = {
+      // By it the controller knows the CRDs as this chart's.
+      labels: { 'app.kubernetes.io/name': 'sluice' },
+      annotations: { 'helm.sh/resource-policy': 'keep' },
+    };
+    return { ...(document?.value as JsonMap), metadata: { ...(metadata as JsonMap), ...marks } };
   });
   expect(crds).toEqual(kept);
 });

@@ -1,5 +1,6 @@
 import { ANNOTATIONS } from '../../../src/api/names.ts';
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
+import { outcomeOf } from '../../../src/kube/api-error.ts';
 import type { Client } from '../../../src/kube/client.ts';
 import { type Action, directiveKey, encodeDirective, FORMAT } from '../../../src/rewrite/directive.ts';
 import { decodeOriginal } from '../../../src/rewrite/original.ts';
@@ -58,8 +59,12 @@ export class Pair {
 
   /** The controller sets the directive of the next step, or takes it away. */
   async step(action: Action | undefined): Promise<void> {
-    const live = await this.live();
     this.#step += 1;
+    while (!(await this.#direct(action))); // something wrote in between: a controller of Kubernetes, say
+  }
+
+  async #direct(action: Action | undefined): Promise<boolean> {
+    const live = await this.live();
     const directive =
       action &&
       encodeDirective({
@@ -77,7 +82,13 @@ export class Pair {
       },
     };
     const name = { namespace: this.#release, name: 'web' };
-    await this.#controller.patch(this.subject.resource, name, 'merge', body, { fieldManager: 'sluice-controller' });
+    try {
+      await this.#controller.patch(this.subject.resource, name, 'merge', body, { fieldManager: 'sluice-controller' });
+      return true;
+    } catch (error) {
+      if (outcomeOf(error) === 'conflict') return false;
+      throw error;
+    }
   }
 
   live(): Promise<JsonMap> {
@@ -174,12 +185,20 @@ export function ownersOf(object: JsonMap): ReadonlyMap<string, readonly string[]
   return owners;
 }
 
-/** What of `required` is not in `owners`. */
+/**
+ * What of `required` is not in `owners`. An apply must keep each of its fields; a field of an update only has to be
+ * somebody's who is not Sluice: who writes a value back that a release had changed owns it from then on.
+ */
 export function missingOwners(
   owners: ReadonlyMap<string, readonly string[]>,
   required: ReadonlyMap<string, readonly string[]>,
 ): string[] {
+  const isKept = (path: string, manager: string): boolean => {
+    const now = owners.get(path) ?? [];
+    if (now.includes(manager)) return true;
+    return manager.endsWith(' Update') && now.some((other) => !other.startsWith('sluice-'));
+  };
   return [...required].flatMap(([path, managers]) =>
-    managers.filter((manager) => !owners.get(path)?.includes(manager)).map((manager) => `${manager} of ${path}`),
+    managers.filter((manager) => !isKept(path, manager)).map((manager) => `${manager} of ${path}`),
   );
 }
