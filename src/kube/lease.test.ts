@@ -251,11 +251,9 @@ function strike(node: Node, event: Fault, time: VirtualTime): void {
   else if (event.do === 'jump') process.jump(event.by);
   else {
     const before = node.fate;
+    const end = time.now + event.by;
     const lost = event.do === 'cutOff' ? 'request' : 'answer';
-    node.fate = () => ({ ...QUICK, lost });
-    time.after(event.by, () => {
-      node.fate = before;
-    });
+    node.fate = () => (time.now < end ? { ...QUICK, lost } : before());
   }
 }
 
