@@ -132,7 +132,7 @@ export function openController(options: ControllerOptions): Controller {
     },
     onState: openWhenSeen,
   });
-  const kinds = openKinds({ watcher, index, clock, always: [DEPLOYMENT], queue: enqueue });
+  const kinds = openKinds({ watcher, index, clock, always: [DEPLOYMENT], queue: enqueue, onState: openWhenSeen });
   const pins = createPins({
     api,
     namespace,
@@ -160,10 +160,10 @@ export function openController(options: ControllerOptions): Controller {
     onUse,
   });
 
-  /** Nothing is judged by what has not been seen: no Rollout is worked on before all of them are there. */
+  /** Nothing is judged by what has not been seen: no Rollout is worked on before all that is watched has answered. */
   function openWhenSeen(): void {
     for (const [what, watch] of base()) tellOfWatch(what, watch);
-    if (state !== 'opening' || !base().every(([, watch]) => watch.hasSynced())) return;
+    if (state !== 'opening' || !base().every(([, watch]) => watch.hasSynced()) || kinds.areStarting()) return;
     state = 'open';
     queue.add(SCRIPTS);
     for (const key of early) queue.add(key);
@@ -219,7 +219,8 @@ export function openController(options: ControllerOptions): Controller {
   }
 
   function onFailure(key: string, error: unknown, { failures }: Attempt): void {
-    if (failures > 0) return; // told when it began; a Rollout's status says that it lasts
+    // Told when it begins. That it lasts is told in the Rollout's status, as is what only waits for something.
+    if (failures > 0 || (error instanceof TryAgain && index.get(key) !== undefined)) return;
     if (outcomeOf(error) !== undefined || error instanceof TryAgain) {
       log.warn({ key, reason: error instanceof Error ? error.message : String(error) }, 'will be tried again');
     } else log.error({ key, err: error }, 'failed, and will be tried again');

@@ -35,6 +35,9 @@ export function createGatherer(options: GatherOptions): Gatherer {
   /** The last dry run of each Rollout and what it depended on: objects change seldom, events come often. */
   const played = new Map<string, { readonly fingerprint: string; readonly obstacles: readonly Obstacle[] }>();
 
+  /** What met a limit of time the last time: it is believed at the second time, since the machine may have been busy. */
+  const suspected = new Map<string, string>();
+
   function resolve(reference: Reference, namespace: string): Resolution {
     if (!isWatched(reference)) return { state: 'missing' }; // the plan says more of it
     const view = kinds.of(reference);
@@ -77,8 +80,14 @@ export function createGatherer(options: GatherOptions): Gatherer {
     for (const one of planned)
       subjects.push({ ...one.placed, script: one.script, object: await read(one, stored.namespace) });
     const obstacles = await dryRun(rollout, subjects, decide, (hash) => pins.get(hash));
-    if (obstacles.some(({ mayPass }) => mayPass)) played.delete(key);
-    else played.set(key, { fingerprint, obstacles });
+    const doubtful = obstacles.find(({ mayPass }) => mayPass);
+    if (doubtful === undefined) {
+      suspected.delete(key);
+      played.set(key, { fingerprint, obstacles });
+    } else if (suspected.get(key) !== fingerprint) {
+      suspected.set(key, fingerprint);
+      throw new TryAgain(doubtful.message);
+    }
     return obstacles;
   }
 
@@ -109,7 +118,10 @@ export function createGatherer(options: GatherOptions): Gatherer {
         carriers: kinds.carriersOf(key),
       };
     },
-    forget: (key) => played.delete(key),
+    forget(key) {
+      played.delete(key);
+      suspected.delete(key);
+    },
   };
 }
 

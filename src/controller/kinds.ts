@@ -33,6 +33,8 @@ export type Kinds = {
   carriersOf(rolloutKey: string): Carrier[];
   /** Whether the directive of any object names this script. */
   nameScript(hash: string): boolean;
+  /** Whether some kind has not answered yet, neither with its objects nor with a refusal. */
+  areStarting(): boolean;
   /** Whether every object of every watched kind has been seen, so that what is not found is not there. */
   haveAllBeenSeen(): boolean;
   close(): void;
@@ -46,6 +48,8 @@ export type KindsOptions = {
   readonly always: readonly GroupKind[];
   /** Something happened that matters to these Rollouts. */
   readonly queue: (rolloutKeys: Iterable<string>) => void;
+  /** The state of some kind has changed. */
+  readonly onState: () => void;
 };
 
 /** A kind that nobody names any more is watched on for so long: Rollouts are deleted and created again. */
@@ -84,7 +88,7 @@ const UNKNOWN: KindView = {
   get: () => undefined,
 };
 
-export function openKinds({ watcher, index, clock, always, queue }: KindsOptions): Kinds {
+export function openKinds({ watcher, index, clock, always, queue, onState }: KindsOptions): Kinds {
   const kinds = new Map<string, WatchedKind>();
   let closed = false;
 
@@ -214,6 +218,7 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
     const isNews = before.state !== state.state || before.message !== state.message || hasSynced !== entry.wasSynced;
     entry.wasSynced = hasSynced;
     if (isNews) queue(index.namingKind(entry.kind));
+    onState();
   }
 
   function receive(entry: WatchedKind, { before, after }: Change<Seen>): void {
@@ -269,6 +274,7 @@ export function openKinds({ watcher, index, clock, always, queue }: KindsOptions
         ),
       ),
     nameScript: (hash) => [...kinds.values()].some(({ scripts }) => scripts.has(hash)),
+    areStarting: () => [...kinds.values()].some(({ state }) => state.state === 'starting'),
     haveAllBeenSeen: () =>
       [...kinds.values()].every(({ wasSynced, state }) => wasSynced || state.state === 'notServed'),
     close() {

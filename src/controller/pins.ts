@@ -55,6 +55,7 @@ export type PinsOptions = {
 export function createPins({ api, namespace, stored, clock, log, graceMilliseconds }: PinsOptions): Pins {
   /** Created by us and not seen by the watch yet. */
   const fresh = new Map<string, Script>();
+  const pinning = new Map<string, Promise<void>>();
   const unusedSince = new Map<string, number>();
 
   function get(hash: string): Script | undefined {
@@ -62,7 +63,14 @@ export function createPins({ api, namespace, stored, clock, log, graceMillisecon
     return content !== undefined && 'script' in content ? content.script : fresh.get(hash);
   }
 
-  async function ensure(script: Script): Promise<void> {
+  /** Many Rollouts use one script: they wait for one write. */
+  function ensure(script: Script): Promise<void> {
+    const running = pinning.get(script.hash) ?? pin(script).finally(() => pinning.delete(script.hash));
+    pinning.set(script.hash, running);
+    return running;
+  }
+
+  async function pin(script: Script): Promise<void> {
     const before = stored.get(pinnedName(script.hash));
     if (fresh.has(script.hash) || (before !== undefined && 'script' in before.content)) return;
     if (before !== undefined && 'problem' in before.content) await remove(before, before.content.problem);
