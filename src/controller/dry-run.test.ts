@@ -4,6 +4,7 @@ import { JOBS } from '../isolate/jobs.ts';
 import { parseJson } from '../json/text.ts';
 import type { JsonMap } from '../json/value.ts';
 import { findScript, loadLibrary } from '../lua/library.ts';
+import { runScript } from '../lua/run.ts';
 import { makeScript, ScriptError } from '../lua/script.ts';
 import { type Decide, dryRun, type Subject } from './dry-run.ts';
 import { placedTargets } from './references.ts';
@@ -121,6 +122,28 @@ test.each<[string, JsonMap, JsonMap[], JsonMap[], string | undefined, RegExp[]]>
   found.forEach((message, i) => {
     expect(message).toMatch(expected[i] ?? /$^/);
   });
+});
+
+test('a denial for the time that a script took may pass, any other may not', async () => {
+  const mayPass = async (message: string) => {
+    const denied: Decide = () => Promise.resolve({ verdict: { verdict: 'denied', message } });
+    const { rollout, references } = rolloutEntry(storedRollout(rolloutObject()));
+    const [placed] = rollout === undefined ? [] : placedTargets(rollout, references);
+    const [script] = library.scripts.values();
+    if (rollout === undefined || placed === undefined || script === undefined)
+      throw new Error('the fixture is not whole');
+    const subject = { ...placed, object: virtualService('web'), script };
+    return (await dryRun(rollout, [subject], denied, () => undefined)).map((obstacle) => obstacle.mayPass);
+  };
+  const endless = makeScript('endless', 'while true do end', library.modules);
+  let message = '';
+  try {
+    runScript(endless, {}, { milliseconds: 20 });
+  } catch (error) {
+    message = String(error);
+  }
+  expect(await mayPass(message)).toEqual([true]);
+  expect(await mayPass('endless:1: too much')).toEqual([false]);
 });
 
 test('a script that had to be stopped is an obstacle that may pass; an error of ours is none', async () => {
