@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { makeScript, ScriptError } from '../lua/script.ts';
 import { createIsolate, type Isolate, IsolateBusy, type IsolateOptions, JobFailed } from './isolate.ts';
 
@@ -47,6 +48,18 @@ test('a thread that is stuck is stopped, and the error names script and line', a
   const stopped = started({ workers: 1, milliseconds: 400 }).run('runScript', input(`\n${STUCK}`));
   await expect(stopped).rejects.toMatchObject({ script: 'ingress/nginx', reason: 'limit' });
   await expect(stopped).rejects.toThrow(/^ingress\/nginx:\d: stopped after 400 ms/);
+});
+
+test('a job on a busy machine is not stopped: only the time that it computes counts', async () => {
+  const pool = started({ workers: 1, milliseconds: 500, wallMilliseconds: 60_000 });
+  await pool.ready();
+  const busy = Array.from({ length: 8 }, () => new Worker('for (;;);', { eval: true }));
+  onTestFinished(async () => void (await Promise.all(busy.map((worker) => worker.terminate()))));
+  const begun = performance.now();
+  // A fifth of a second of computing.
+  const text = 'local n = 0 for i = 1, 5000000 do n = n + 1 end return {n = n > 0}';
+  expect(await pool.run('runScript', input(text))).toBe('{"n":true}');
+  expect(performance.now() - begun, 'the machine was busy').toBeGreaterThan(500);
 });
 
 test('a thread that takes too much memory is stopped, and the next job is served', async () => {

@@ -6,8 +6,10 @@ import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 export type IsolateOptions = {
   /** Threads at most, hence jobs at a time; they are started when they are needed. 2 or more, or one job stops all. */
   readonly workers?: number;
-  /** A job that runs longer is stopped, whatever it does. Waiting does not count. */
+  /** A job that computes longer (CPU time of its thread) is stopped, whatever it does. Waiting does not count. */
   readonly milliseconds?: number;
+  /** A job that has not ended after so long is stopped, even where the machine gave it no time to compute. */
+  readonly wallMilliseconds?: number;
   /**
    * Heap of one thread, in MiB. Strings, tables and code of scripts all live there. It is the last resort, several times
    * what a script's own limits let it use: V8 ends a thread in good order there, but cannot promise to.
@@ -47,10 +49,11 @@ type Task = {
   readonly reject: (error: Error) => void;
 };
 
-/** One thread and what it does. `line` is shared memory: it can be read while the thread is stuck. */
+/** One thread and what it does. `line` and `cpuAtStart` are shared memory: they can be read while the thread is stuck. */
 type Thread = {
   readonly worker: Worker;
   readonly line: Int32Array;
+  readonly cpuAtStart: Float64Array;
   state: 'starting' | 'idle' | 'busy' | 'gone';
   task: Task | undefined;
   script: string | undefined;
@@ -67,6 +70,7 @@ const WORKER = new URL('./worker.ts', import.meta.url);
 export function createIsolate({
   workers = 4,
   milliseconds = 900,
+  wallMilliseconds = 5_000,
   memoryMb = 256,
   queue = 256,
 }: IsolateOptions = {}): Isolate {
@@ -77,14 +81,23 @@ export function createIsolate({
 
   function start(): void {
     const line = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const workerData: WorkerData = { line };
+    const cpuAtStart = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT));
+    const workerData: WorkerData = { line, cpuAtStart };
     const worker = new Worker(WORKER, {
       workerData,
       env: {},
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: Math.min(32, memoryMb) },
     });
-    const thread: Thread = { worker, line, state: 'starting', task: undefined, script: undefined, timer: undefined };
+    const thread: Thread = {
+      worker,
+      line,
+      cpuAtStart,
+      state: 'starting',
+      task: undefined,
+      script: undefined,
+      timer: undefined,
+    };
     threads.add(thread);
     worker.on('message', (message: FromWorker) => receive(thread, message));
     worker.on('error', (error) => end(thread, failureOf(thread, error, memoryMb)));
@@ -127,13 +140,29 @@ export function createIsolate({
     thread.task = task;
     thread.script = undefined;
     Atomics.store(thread.line, 0, 0);
-    thread.timer = setTimeout(() => stop(thread, milliseconds), milliseconds);
     thread.worker.ref();
     thread.worker.postMessage(message);
+    // A thread that ends by itself cannot be asked: its end tells whoever waits.
+    watchTime(thread, task).catch((error: unknown) => end(thread, new JobFailed(String(error))));
   }
 
-  function stop(thread: Thread, after: number): void {
-    end(thread, limitReached(thread, `stopped after ${after} ms: is there a loop that never ends?`));
+  /** Ends the thread when its task has used its time up. No job can have before the first look. */
+  async function watchTime(thread: Thread, task: Task): Promise<void> {
+    const deadline = performance.now() + wallMilliseconds;
+    let left = milliseconds;
+    while (left > 0) {
+      await later(thread, Math.min(left, Math.max(0, deadline - performance.now())));
+      if (thread.task !== task) return;
+      // A thread that is deep in one step of V8's own does not answer: at its end it is taken to have computed.
+      const computed = await Promise.race([computedBy(thread), unanswered(deadline - performance.now())]);
+      if (thread.task !== task) return;
+      left = performance.now() < deadline ? milliseconds - computed : 0;
+    }
+    stop(thread);
+  }
+
+  function stop(thread: Thread): void {
+    end(thread, limitReached(thread, `stopped after ${milliseconds} ms: is there a loop that never ends?`));
   }
 
   /** Takes a thread out of service; its job fails with the given error. */
@@ -174,6 +203,26 @@ export function createIsolate({
       await Promise.all(all.map(({ worker }) => worker.terminate()));
     },
   };
+}
+
+/** Waits, so that whoever ends the thread's task can call the wait off. */
+function later(thread: Thread, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    thread.timer = setTimeout(resolve, milliseconds);
+  });
+}
+
+/** The CPU time that a thread's job has used, in milliseconds; asked by an interrupt, which a loop of JavaScript lets in. */
+async function computedBy({ worker, cpuAtStart }: Thread): Promise<number> {
+  const { user, system } = await worker.cpuUsage();
+  return (user + system) / 1000 - (cpuAtStart[0] ?? 0);
+}
+
+/** A thread that does not answer in time. */
+function unanswered(milliseconds: number): Promise<number> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(Number.POSITIVE_INFINITY), Math.max(0, milliseconds)).unref();
+  });
 }
 
 function errorOf(error: Extract<FromWorker, { type: 'failed' }>['error']): Error {

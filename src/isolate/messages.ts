@@ -1,7 +1,10 @@
 import type { ScriptErrorReason } from '../lua/script.ts';
 
-/** What a thread is started with: one integer of shared memory, the line that its script is running, 0 for unknown. */
-export type WorkerData = { readonly line: Int32Array };
+/**
+ * What a thread is started with, shared memory: the line that its script is running, 0 for unknown; and the CPU time that
+ * it had used when its job began, in milliseconds.
+ */
+export type WorkerData = { readonly line: Int32Array; readonly cpuAtStart: Float64Array };
 
 /** One job for a thread. The next one is sent when this one has been answered. */
 export type ToWorker = { readonly job: string; readonly input: string };

@@ -5,7 +5,7 @@ import { JOBS } from './jobs.ts';
 import type { FromWorker, JobError, ToWorker, WorkerData } from './messages.ts';
 
 /** The entry of a thread of an isolate: one job after the other, each answered before the next is sent. */
-function serve(port: NonNullable<typeof parentPort>, { line }: WorkerData): void {
+function serve(port: NonNullable<typeof parentPort>, { line, cpuAtStart }: WorkerData): void {
   const send = (message: FromWorker) => port.postMessage(message);
   watchRuns({
     script: (name) => send({ type: 'script', name }),
@@ -14,6 +14,8 @@ function serve(port: NonNullable<typeof parentPort>, { line }: WorkerData): void
     },
   });
   port.on('message', ({ job, input }: ToWorker) => {
+    const { user, system } = process.threadCpuUsage();
+    cpuAtStart[0] = (user + system) / 1000;
     try {
       const run = Object.hasOwn(JOBS, job) ? JOBS[job] : undefined;
       if (run === undefined) throw new Error(`there is no job '${job}'`);

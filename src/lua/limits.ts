@@ -2,7 +2,10 @@
 export type Limits = {
   /** Loop turns, calls and pattern steps together. */
   readonly steps: number;
-  /** Wall time; checked every few hundred steps. It can only end a run, never change what a run returns. */
+  /**
+   * CPU time of the thread, so that a busy machine ends no run; looked at every few hundred steps. It can only end a
+   * run, never change what a run returns.
+   */
   readonly milliseconds: number;
   /** Bytes of all strings that the script builds. */
   readonly stringBytes: number;
@@ -37,6 +40,12 @@ export class LimitReached extends Error {
 
 const TURN = 250;
 
+/** What this thread has computed so far. A thread that waits for a core computes nothing. */
+function threadMilliseconds(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Counts what one run uses. The hot paths only decrement {@link Meter.fuel}; the rest happens once in a few hundred steps. */
 export class Meter {
   /**
@@ -51,13 +60,15 @@ export class Meter {
   #filled = 0;
   #stringBytes = 0;
   #sourceBytes = 0;
-  readonly #deadline: number;
+  readonly #cpuAtStart = threadMilliseconds();
+  /** On the monotonic clock: before it no run can have used its CPU time up. */
+  #nextLook: number;
 
   /** `onTurn` is told the line being run, once in a few hundred steps: it is how a stopped thread's line is known. */
   constructor(limits: Limits, onTurn?: (line: number) => void) {
     this.limits = limits;
     this.onTurn = onTurn;
-    this.#deadline = performance.now() + limits.milliseconds;
+    this.#nextLook = performance.now() + limits.milliseconds;
   }
 
   /** @throws LimitReached when steps, time or table entries are used up. */
@@ -75,9 +86,13 @@ export class Meter {
 
   /** @throws LimitReached when the time is up. */
   checkTime(): void {
-    if (performance.now() > this.#deadline) {
+    const now = performance.now();
+    if (now <= this.#nextLook) return;
+    const left = this.limits.milliseconds - (threadMilliseconds() - this.#cpuAtStart);
+    if (left <= 0) {
       throw new LimitReached(`stopped after ${this.limits.milliseconds} ms: is there a loop that never ends?`);
     }
+    this.#nextLook = now + left;
   }
 
   /** @throws LimitReached when the tables hold more than they may. */
