@@ -124,5 +124,6 @@ function heldIn(original: Json, plain: Json): Json {
 function withoutServerFields(object: JsonMap): JsonMap {
   const { managedFields: _, resourceVersion: __, generation: ___, ...metadata } = member(object, 'metadata') as JsonMap;
   const { status: ____, ...rest } = object;
-  return { ...rest, metadata };
+  const { 'deployment.kubernetes.io/revision': _____, ...kept } = metadata['annotations'] as JsonMap;
+  return { ...rest, metadata: { ...metadata, annotations: kept } };
 }

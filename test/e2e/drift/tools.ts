@@ -87,11 +87,16 @@ const editView: Tool = {
     if (live === undefined) return jsonPatch.write(cluster, { namespace, source, live }, edit);
     if (edit === undefined) return '';
     const target = [String(source['kind']), 'web', '-n', namespace];
-    // In the version that kubectl shows, which need not be the one of the source.
-    const shown = JSON.parse(await kubectl(cluster, ['get', ...target, '-o', 'json']));
     const file = join(mkdtempSync(join(tmpdir(), 'edit-')), 'edited.json');
-    writeFileSync(file, JSON.stringify(edit.apply(shown)));
-    return kubectl(cluster, ['edit', ...target], undefined, { KUBE_EDITOR: `cp ${file}` });
+    for (;;) {
+      // In the version that kubectl shows, which need not be the one of the source.
+      const shown = JSON.parse(await kubectl(cluster, ['get', ...target, '-o', 'json']));
+      writeFileSync(file, JSON.stringify(edit.apply(shown)));
+      const result = await cluster.kubectl(['edit', ...target], { env: { KUBE_EDITOR: `cp ${file}` } });
+      // A controller of Kubernetes wrote in between: the user edits again.
+      if (result.exitCode !== 0 && result.stderr.includes('the object has been modified')) continue;
+      return succeeded(result) + result.stderr;
+    }
   },
 };
 

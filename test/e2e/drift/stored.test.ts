@@ -1,0 +1,122 @@
+import { basename } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Rollout } from '../../../src/api/generated.ts';
+import { conditionTerms } from '../../../src/api/matches.ts';
+import { ANNOTATIONS } from '../../../src/api/names.ts';
+import { readCase, type ScriptCase } from '../../../src/cli/case-file.ts';
+import { findScripts, type ScriptFolder } from '../../../src/cli/script-folders.ts';
+import { type Json, type JsonMap, stringAt } from '../../../src/json/value.ts';
+import { ApiError } from '../../../src/kube/api-error.ts';
+import { Discovery } from '../../../src/kube/discovery.ts';
+import type { Resource } from '../../../src/kube/resource.ts';
+import { type Declared, declaredOf, scopeOf } from '../../../src/rewrite/declared.ts';
+import { directiveKey, encodeDirective } from '../../../src/rewrite/directive.ts';
+import { decodeOriginal } from '../../../src/rewrite/original.ts';
+import { createRewriter, objectName } from '../../../src/rewrite/rewriter.ts';
+import { canaryIngress } from '../../../src/rollout/canary-ingress.ts';
+import { stepDirective, stepsOf } from '../../../src/rollout/directives.ts';
+import { type Target, targetsOf } from '../../../src/rollout/targets.ts';
+import { cluster, succeeded } from '../../cluster/cluster.ts';
+import { definitionsPath } from '../../cluster/definitions.ts';
+import { type Installed, installSluice } from '../installed.ts';
+
+const server = cluster();
+const discovery = new Discovery({ client: server.client });
+let sluice: Installed;
+
+beforeAll(async () => {
+  for (const name of ['istio', 'httpRoute'] as const) {
+    succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath(name)]));
+  }
+  sluice = await installSluice(server);
+});
+afterAll(async () => {
+  discovery.close();
+  await sluice.uninstall();
+});
+
+const { scripts } = findScripts('lua-scripts');
+
+describe.each(scripts.map((folder) => [folder.script.name, folder] as const))('%s', (_, folder) => {
+  test.each(folder.cases.map((file) => [basename(file), file] as const))(
+    'the API server stores what the script makes, unchanged: %s',
+    async (_name, file) => {
+      const read = readCase(file);
+      if ('problems' in read) throw new Error(read.problems.join('\n'));
+      await play(folder, read);
+    },
+  );
+});
+
+/** Creates the original of a case, sets the directive of each step as the controller does, and looks at what is stored. */
+async function play(folder: ScriptFolder, { rollout, original, expected }: ScriptCase): Promise<void> {
+  const namespace = await server.namespace();
+  const target = targetFor(rollout, folder, original);
+  const source = target.request.contract === 'ingress' ? canaryIngress(original, target.routes) : original;
+  if (source === undefined) return; // such a case says only that there is nothing to rewrite
+  const resource = await resourceOf(source);
+  const { managedFields: _, ...metadata } = (source['metadata'] ?? {}) as JsonMap;
+  await server.client.create(resource, {
+    ...source,
+    apiVersion: `${resource.group}/${resource.version}`,
+    metadata: { ...metadata, namespace },
+  });
+  const name = { namespace, name: objectName(source).name };
+  let continues = false;
+  for (const [index, expectation] of expected.entries()) {
+    const text = directiveOf(rollout, index + 1, target, folder, continues);
+    if (text === undefined) continue;
+    const key = directiveKey(rollout.metadata.name ?? '');
+    const patch = { metadata: { annotations: { [key]: text } } };
+    const writing = sluice.controller.patch(resource, name, 'merge', patch, { fieldManager: 'sluice-controller' });
+    if ('error' in expectation) {
+      const refusal = await writing.then(
+        () => 'taken',
+        (error: unknown) => (error instanceof ApiError ? error.message : Promise.reject(error)),
+      );
+      expect(refusal).toContain(expectation.error);
+      continue;
+    }
+    const stored = await writing;
+    continues = true;
+    const saved = decodeOriginal(stringAt(stored, 'metadata', 'annotations', ANNOTATIONS.original) ?? '').declared;
+    const made = rewriterOf(folder).rewrite(objectName(stored), saved, new Map([[key, text]]), 'throw').declared;
+    expect(comparable(declaredOf(stored, scopeOf(stored)))).toEqual(comparable(made));
+  }
+}
+
+function targetFor(rollout: Rollout, { request, script }: ScriptFolder, original: JsonMap): Target {
+  const served = targetsOf(rollout).filter((each) => JSON.stringify(each.request) === JSON.stringify(request));
+  const target = served.find(({ name }) => name === objectName(original).name) ?? served[0];
+  if (target === undefined) throw new Error(`no target of ${script.name}`);
+  return target;
+}
+
+async function resourceOf(object: JsonMap): Promise<Resource> {
+  const [group = ''] = String(object['apiVersion']).split('/');
+  const resource = await discovery.find(group, String(object['kind']));
+  if (resource === undefined) throw new Error(`${String(object['kind'])} is not served`);
+  return resource;
+}
+
+function directiveOf(
+  rollout: Rollout,
+  step: number,
+  target: Target,
+  { script }: ScriptFolder,
+  continues: boolean,
+): string | undefined {
+  const { matches, violations } = conditionTerms(stepsOf(rollout)[step - 1]?.matches as Json | undefined, ['matches']);
+  if (violations.length > 0) return undefined; // refused before there is a directive
+  const directive = stepDirective(rollout, step, target, script, matches, 'v2', continues);
+  return directive && encodeDirective(directive);
+}
+
+function rewriterOf({ script }: ScriptFolder) {
+  return createRewriter((hash) => (hash === script.hash ? script : undefined), 0);
+}
+
+/** Labels and annotations of a restore and of a first write may be empty or absent. */
+function comparable({ spec = null, labels = {}, annotations = {} }: Declared): JsonMap {
+  return { spec, labels, annotations };
+}
