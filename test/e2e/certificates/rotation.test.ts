@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readBundle } from '../../../src/tls/x509.ts';
+import { cluster, succeeded } from '../../cluster/cluster.ts';
+import { definitionsPath } from '../../cluster/definitions.ts';
+import { until } from '../../cluster/until.ts';
+import { leader, leaseTransitions, podsOfHalf, signalPods } from '../faults/processes.ts';
+import { type Installed, installSluice } from '../installed.ts';
+import { carriedBundle, inRelease, shakeHands, startAdmissions } from './admissions.ts';
+
+/** A CA is replaced after a minute, a serving certificate after 20 seconds. */
+const LIFETIME = '90s';
+const ROTATIONS = 5;
+const MINUTES = 60_000;
+
+const server = cluster();
+let sluice: Installed;
+let namespace = '';
+beforeAll(async () => {
+  succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
+  sluice = await installSluice(server, [`certificates.lifetime=${LIFETIME}`]);
+  namespace = await inRelease(server, sluice);
+});
+afterAll(() => sluice?.uninstall());
+
+/** Follows CAs and served certificates by handshakes until so many CAs have been replaced. */
+async function follow(
+  rotations: number,
+  each: (rotation: number) => void | Promise<void>,
+): Promise<{ leaves: number }> {
+  const authorities = new Set<string>();
+  const leaves = new Set<string>();
+  const failures: string[] = [];
+  const isSettled = async () => {
+    const { certificates } = readBundle(await carriedBundle(server));
+    for (const { fingerprint } of certificates) {
+      if (authorities.has(fingerprint)) continue;
+      authorities.add(fingerprint);
+      if (authorities.size > 1) await each(authorities.size - 1);
+    }
+    return certificates.length === 1;
+  };
+  await until(
+    `${rotations} rotations`,
+    async () => {
+      const served = await shakeHands(server, sluice.namespace).catch((error: unknown) => failures.push(String(error)));
+      if (Array.isArray(served)) for (const leaf of served) leaves.add(leaf);
+      return (await isSettled()) && authorities.size > rotations;
+    },
+    rotations * 80 + 60,
+  );
+  expect(failures, 'handshakes that failed').toEqual([]);
+  return { leaves: leaves.size };
+}
+
+test(
+  'not one admission fails while the CA is replaced five times',
+  async () => {
+    const load = startAdmissions(server, namespace);
+    const { leaves } = await follow(ROTATIONS, () => undefined);
+    const { done, failures, perSecond } = await load.stop();
+    const rate = perSecond.toFixed(1);
+    process.stderr.write(`${ROTATIONS} rotations, ${leaves} certificates, ${done} admissions, ${rate} per second\n`);
+    expect(failures).toEqual([]);
+    expect(perSecond).toBeGreaterThan(10);
+    expect(leaves).toBeGreaterThan(2 * ROTATIONS);
+    for (const half of ['webhook', 'controller'] as const) {
+      const pods = await podsOfHalf(server, sluice.namespace, half);
+      expect(pods.map(({ restarts }) => restarts)).toEqual([0, 0]);
+    }
+    expect(await leaseTransitions(server, sluice.namespace)).toBeLessThanOrEqual(1);
+  },
+  10 * MINUTES,
+);
+
+test(
+  'nor while one webhook after the other is replaced, and the leader killed, within a rotation',
+  async () => {
+    const transitions = await leaseTransitions(server, sluice.namespace);
+    const names = async () => (await podsOfHalf(server, sluice.namespace, 'webhook')).map(({ name }) => name);
+    const before = await names();
+    const load = startAdmissions(server, namespace);
+    await follow(1, async () => {
+      succeeded(await server.kubectl(['rollout', 'restart', 'deployment/sluice-webhook', '-n', sluice.namespace]));
+      signalPods([await leader(server, sluice.namespace)], 'SIGKILL');
+    });
+    const rollout = ['rollout', 'status', 'deployment/sluice-webhook', '-n', sluice.namespace, '--timeout=60s'];
+    succeeded(await server.kubectl(rollout));
+    const { done, failures } = await load.stop();
+    process.stderr.write(`webhooks replaced and leader killed: ${done} admissions\n`);
+    expect(failures).toEqual([]);
+    expect((await names()).filter((name) => before.includes(name))).toEqual([]);
+    expect(await leaseTransitions(server, sluice.namespace)).toBeGreaterThan(transitions);
+  },
+  4 * MINUTES,
+);
