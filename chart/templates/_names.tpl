@@ -32,6 +32,10 @@ app.kubernetes.io/component: {{ .component }}
   valueFrom: { fieldRef: { fieldPath: status.podIP } }
 - name: SLUICE_LOG_LEVEL
   value: {{ .Values.logLevel }}
+- name: SLUICE_FAILURE_POLICY_GATEWAYS
+  value: {{ .Values.failurePolicy.gateways }}
+- name: SLUICE_FAILURE_POLICY_WORKLOADS
+  value: {{ .Values.failurePolicy.workloads }}
 {{- if eq .Values.certificates.mode "cert-manager" }}
 - name: SLUICE_CERTS
   value: /certs

@@ -26,6 +26,8 @@ type Common = {
   /** The namespace that Sluice is installed in. */
   readonly namespace: string;
   readonly certificateFiles: CertificateFiles | undefined;
+  /** What the API server does where no webhook answers; the webhook answers its own failures accordingly. */
+  readonly failurePolicies: { readonly gateways: FailurePolicy; readonly workloads: FailurePolicy };
   readonly logLevel: LogLevel;
 };
 
@@ -40,7 +42,6 @@ export type WebhookSettings = Common & {
 export type ControllerSettings = Common & {
   readonly plain: ReturnType<typeof plainPortSettings>;
   readonly podName: string;
-  readonly failurePolicies: { readonly gateways: FailurePolicy; readonly workloads: FailurePolicy };
   readonly excludedNamespaces: readonly string[];
   /** Of the CA, in milliseconds; serving certificates live a third of it. */
   readonly certificateLifetime: number;
@@ -67,14 +68,11 @@ export function webhookSettings(flags: ClusterFlags, env: Environment): WebhookS
 /** @throws UsageError that lists everything that is wrong */
 export function controllerSettings(flags: ClusterFlags, env: Environment): ControllerSettings {
   const reader = new SettingsReader(env);
-  const failurePolicy = (entry: string, preset: FailurePolicy): FailurePolicy =>
-    reader.oneOf({ variable: `SLUICE_FAILURE_POLICY_${entry}`, preset }, ['Fail', 'Ignore']);
   const podName = reader.text({ variable: 'SLUICE_POD_NAME', preset: hostname() });
   const settings = {
     ...commonSettings(reader, flags),
     plain: plainPortSettings(reader, flags),
     podName,
-    failurePolicies: { gateways: failurePolicy('GATEWAYS', 'Fail'), workloads: failurePolicy('WORKLOADS', 'Fail') },
     excludedNamespaces: reader.list({ variable: 'SLUICE_EXCLUDED_NAMESPACES' }),
     certificateLifetime: reader.duration({ variable: 'SLUICE_CERTIFICATE_LIFETIME', preset: '8760h' }),
   };
@@ -83,6 +81,8 @@ export function controllerSettings(flags: ClusterFlags, env: Environment): Contr
 }
 
 function commonSettings(reader: SettingsReader, flags: ClusterFlags): Common {
+  const failurePolicy = (entry: 'GATEWAYS' | 'WORKLOADS'): FailurePolicy =>
+    reader.oneOf({ variable: `SLUICE_FAILURE_POLICY_${entry}`, preset: 'Fail' }, ['Fail', 'Ignore']);
   const folder = reader.optional({ flag: '--certs', given: flags.certs, variable: 'SLUICE_CERTS' });
   return {
     kubeconfig: reader.optional({ flag: '--kubeconfig', given: flags.kubeconfig, variable: 'KUBECONFIG' }),
@@ -100,6 +100,7 @@ function commonSettings(reader: SettingsReader, flags: ClusterFlags): Common {
             keyFile: join(folder, CERTIFICATE_FILES.key),
             authorityFile: join(folder, CERTIFICATE_FILES.authority),
           },
+    failurePolicies: { gateways: failurePolicy('GATEWAYS'), workloads: failurePolicy('WORKLOADS') },
     logLevel: reader.logLevel(flags.logLevel),
   };
 }

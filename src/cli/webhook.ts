@@ -47,6 +47,7 @@ export async function webhook(flags: ClusterFlags, surroundings: Surroundings): 
       controllerUser: settings.controllerUser,
       library: loadLibrary(),
       inventory,
+      failurePolicies: { gateway: settings.failurePolicies.gateways, workload: settings.failurePolicies.workloads },
       notReady: () => inventory.notReady(),
     });
     close = () => opened.close();

@@ -1,6 +1,7 @@
+import type { GatewayOptions } from '../admission/gateway.ts';
 import type { Inventory } from '../admission/inventory.ts';
 import { decideIn } from '../admission/isolated.ts';
-import { admissionRoutes } from '../admission/routes.ts';
+import { admissionRoutes, type FailurePolicies } from '../admission/routes.ts';
 import { createIsolate } from '../isolate/isolate.ts';
 import type { Library } from '../lua/library.ts';
 import { FORMAT } from '../rewrite/directive.ts';
@@ -21,6 +22,8 @@ export type WebhookParts = {
   /** The shipped scripts. */
   readonly library: Library;
   readonly inventory: Inventory;
+  /** Of the configurations that name this webhook, where they differ from the table's. */
+  readonly failurePolicies?: FailurePolicies;
   /** Characters of originals that are remembered with their rewrites; 0 remembers nothing (for measuring). */
   readonly memoCharacters?: number;
   /** Why the process is not ready yet, or undefined when it is. */
@@ -36,13 +39,14 @@ export async function openWebhook(parts: WebhookParts): Promise<Listening> {
     source = found;
     return found;
   });
-  const routes = admissionRoutes({
+  const options: GatewayOptions = {
     library,
     inventory,
     decideIsolated: decideIn(isolate),
     controllerUser,
     ...(memoCharacters === undefined ? {} : { memoCharacters }),
-  });
+  };
+  const routes = admissionRoutes(options, parts.failurePolicies);
   const { limits } = settings;
   const app = buildApp({
     routes,
