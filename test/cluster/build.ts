@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -75,7 +75,7 @@ async function folderOf(name: ModuleName): Promise<string> {
   const source = sourceOf(name);
   const go = await run('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH'], { cwd: source });
   const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(source, file)));
+  for (const file of readdirSync(source).sort()) hash.update(readFileSync(join(source, file)));
   hash.update(JSON.stringify([MODULES[name], go.stdout]));
   return join(cacheFolder(), `${name}-${hash.digest('hex').slice(0, 12)}`);
 }

@@ -22,6 +22,8 @@ export const MODULES = {
     ldflags: `${STRIPPED} -X ${VERSION}.gitVersion=v1.36.3 -X ${VERSION}.gitMajor=1 -X ${VERSION}.gitMinor=36`,
   },
   helm: { packages: { helm: 'helm.sh/helm/v3/cmd/helm' }, ldflags: STRIPPED },
+  argocd: { packages: { 'argocd-verdict': '.' }, ldflags: STRIPPED },
+  flux: { packages: { 'flux-verdict': '.' }, ldflags: STRIPPED },
 } as const satisfies Record<string, Module>;
 
 export type ModuleName = keyof typeof MODULES;
@@ -30,4 +32,4 @@ type NamesOf<M> = M extends { readonly packages: infer P } ? keyof P & string : 
 export type Program = NamesOf<(typeof MODULES)[ModuleName]>;
 
 /** What every test cluster needs. */
-export const BASE: readonly ModuleName[] = ['kubernetes', 'helm'];
+export const BASE: readonly ModuleName[] = ['kubernetes', 'helm', 'argocd', 'flux'];

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"slices"
 
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/diff"
 	jsonpatch "github.com/evanphx/json-patch/v5"
@@ -11,26 +11,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// verdict is Argo CD's word on one object in one mode.
+// verdict is Argo CD's word on one object of an Application.
 type verdict struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
-	Mode string `json:"mode"`
-	// Modified is what Argo CD shows as OutOfSync.
-	Modified bool `json:"modified"`
+	Application string `json:"application"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	// Status is Synced, OutOfSync, or Unknown when the comparison failed.
+	Status string `json:"status"`
 	// Change is the merge patch (RFC 7386) from the live object to the one that Argo CD expects; {} when in sync.
 	Change json.RawMessage `json:"change"`
+	// Error says why the comparison failed; Argo CD shows it as the condition ComparisonError.
+	Error string `json:"error,omitempty"`
 }
 
-// mode is one way in which Argo CD compares.
-type mode struct {
-	name    string
-	options []diff.Option
-}
-
-// diff compares each target with its live object in every mode.
+// diff compares each target with its live object, by the settings of every Application.
 func (s *session) diff() ([]verdict, error) {
-	modes, cleanup, err := s.modes()
+	common, cleanup, err := s.commonOptions()
 	if err != nil {
 		return nil, err
 	}
@@ -42,24 +38,32 @@ func (s *session) diff() ([]verdict, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, mode := range modes {
-			// A diff may change what it is given.
-			result, err := diff.Diff(target.DeepCopy(), live.DeepCopy(), mode.options...)
-			if err != nil {
-				return nil, fmt.Errorf("%s of %s: %w", mode.name, target.GetKind(), err)
-			}
-			change, err := jsonpatch.CreateMergePatch(result.NormalizedLive, result.PredictedLive)
-			if err != nil {
-				return nil, err
-			}
-			verdicts = append(verdicts, verdict{target.GetKind(), target.GetName(), mode.name, result.Modified, change})
+		for _, app := range s.settings {
+			verdicts = append(verdicts, compare(target, live, app.name, slices.Concat(common, app.diffOptions())))
 		}
 	}
 	return verdicts, nil
 }
 
-// modes lists them with the options that CompareAppState sets for each.
-func (s *session) modes() ([]mode, func(), error) {
+func compare(target, live *unstructured.Unstructured, application string, options []diff.Option) verdict {
+	answer := verdict{
+		Application: application, Kind: target.GetKind(), Name: target.GetName(), Status: "Synced", Change: []byte("{}"),
+	}
+	// A diff may change what it is given.
+	result, err := diff.Diff(target.DeepCopy(), live.DeepCopy(), options...)
+	if err == nil && result.Modified {
+		answer.Status = "OutOfSync"
+		answer.Change, err = jsonpatch.CreateMergePatch(result.NormalizedLive, result.PredictedLive)
+	}
+	if err != nil {
+		answer.Status = "Unknown"
+		answer.Error = err.Error()
+	}
+	return answer
+}
+
+// commonOptions are those that CompareAppState sets for every Application.
+func (s *session) commonOptions() ([]diff.Option, func(), error) {
 	_, parser, err := s.kubectl.LoadOpenAPISchema(s.config)
 	if err != nil {
 		return nil, nil, err
@@ -68,22 +72,12 @@ func (s *session) modes() ([]mode, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	with := func(more ...diff.Option) []diff.Option {
-		every := []diff.Option{
-			diff.WithNormalizer(withoutStatus{}),
-			diff.WithGVKParser(parser),
-			diff.WithManager(manager),
-			diff.WithServerSideDryRunner(diff.NewK8sServerSideDryRunner(applier)),
-			diff.WithIgnoreMutationWebhook(true),
-			diff.WithLogr(logr.Discard()),
-		}
-		return append(every, more...)
-	}
-	return []mode{
-		{"three-way", with()},
-		{"structured-merge", with(diff.WithStructuredMergeDiff(true))},
-		{"server-side", with(diff.WithServerSideDiff(true))},
-		{"server-side-with-webhooks", with(diff.WithServerSideDiff(true), diff.WithIgnoreMutationWebhook(false))},
+	return []diff.Option{
+		diff.WithNormalizer(withoutStatus{}),
+		diff.WithGVKParser(parser),
+		diff.WithManager(manager),
+		diff.WithServerSideDryRunner(diff.NewK8sServerSideDryRunner(applier)),
+		diff.WithLogr(logr.Discard()),
 	}, cleanup, nil
 }
 

@@ -2,10 +2,12 @@
 // Argo CD's own library. What is ours is only the order of the calls, as in Argo CD's controller/state.go (CompareAppState)
 // and pkg/sync/sync_context.go (applyObject).
 //
-//	argocd-verdict diff NAMESPACE < manifests    → [{kind, name, mode, modified, change}], for each object and mode
-//	argocd-verdict sync NAMESPACE [--server-side] < manifests    → {messages, warnings}
+//	argocd-verdict diff NAMESPACE SETTINGS < manifests    → [{application, kind, name, status, change, error}]
+//	argocd-verdict sync NAMESPACE SETTINGS < manifests    → {messages, warnings}
 //
-// The cluster is that of KUBECONFIG. Manifests are as they come from Git, with Argo CD's tracking annotation.
+// The cluster is that of KUBECONFIG. Manifests are as they come from Git, with Argo CD's tracking annotation. SETTINGS is a
+// file with Applications, of which only the options for comparing and syncing are read, and perhaps the ConfigMap
+// argocd-cmd-params-cm. diff answers for each Application, sync uses the first.
 package main
 
 import (
@@ -31,6 +33,7 @@ const manager = "argocd-controller"
 type session struct {
 	config   *rest.Config
 	kubectl  *kube.KubectlCmd
+	settings []application
 	targets  []*unstructured.Unstructured
 	warnings *warnings
 }
@@ -43,23 +46,20 @@ func main() {
 }
 
 func run(args []string, in io.Reader, out io.Writer) error {
-	usage := errors.New("usage: argocd-verdict diff NAMESPACE | argocd-verdict sync NAMESPACE [--server-side]")
-	if len(args) < 2 {
+	usage := errors.New("usage: argocd-verdict diff|sync NAMESPACE SETTINGS < manifests")
+	if len(args) != 3 {
 		return usage
 	}
-	command, namespace, flags := args[0], args[1], args[2:]
-	s, err := newSession(namespace, in)
+	s, err := newSession(args[1], args[2], in)
 	if err != nil {
 		return err
 	}
 	var answer any
-	switch {
-	case command == "diff" && len(flags) == 0:
+	switch args[0] {
+	case "diff":
 		answer, err = s.diff()
-	case command == "sync" && len(flags) == 0:
-		answer, err = s.sync(false)
-	case command == "sync" && len(flags) == 1 && flags[0] == "--server-side":
-		answer, err = s.sync(true)
+	case "sync":
+		answer, err = s.sync(s.settings[0])
 	default:
 		return usage
 	}
@@ -69,8 +69,12 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(answer)
 }
 
-func newSession(namespace string, in io.Reader) (*session, error) {
+func newSession(namespace, settingsFile string, in io.Reader) (*session, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
+	if err != nil {
+		return nil, err
+	}
+	settings, err := readSettings(settingsFile)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +92,7 @@ func newSession(namespace string, in io.Reader) (*session, error) {
 	collected := &warnings{texts: []string{}}
 	rest.SetDefaultWarningHandler(collected)
 	kubectl := &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}
-	return &session{config: config, kubectl: kubectl, targets: targets, warnings: collected}, nil
+	return &session{config: config, kubectl: kubectl, settings: settings, targets: targets, warnings: collected}, nil
 }
 
 // warnings keeps what the API server and its webhooks warn of.

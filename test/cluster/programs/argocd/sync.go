@@ -13,8 +13,8 @@ type synced struct {
 	Warnings []string `json:"warnings"`
 }
 
-// sync applies the targets as Argo CD does with its default sync options: validated, not forced.
-func (s *session) sync(serverSide bool) (*synced, error) {
+// sync applies the targets as Argo CD does with the sync options of an Application: validated, not forced.
+func (s *session) sync(app application) (*synced, error) {
 	operations, cleanup, err := s.kubectl.ManageResources(s.config)
 	if err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func (s *session) sync(serverSide bool) (*synced, error) {
 	answer := &synced{Messages: []string{}}
 	for _, target := range s.targets {
 		message, err := operations.ApplyResource(
-			context.Background(), target, cmdutil.DryRunNone, false, true, serverSide, manager)
+			context.Background(), target, cmdutil.DryRunNone, false, true, app.serverSideApply, manager)
 		if err != nil {
 			return nil, err
 		}
