@@ -7,9 +7,9 @@ import { serveParent } from './child.ts';
 
 /**
  * The least that any admission webhook in Node does: HTTPS, read the review, parse it, answer that it is allowed. Run as
- * a process of its own with the folder of its certificate; ends with its parent.
+ * a process of its own with the folder of its certificate and the address to listen on; ends with its parent.
  */
-const [, , folder = ''] = process.argv;
+const [, , folder = '', host = '127.0.0.1'] = process.argv;
 const server = createServer(
   {
     cert: readFileSync(join(folder, CERTIFICATE_FILES.certificate)),
@@ -31,7 +31,7 @@ const server = createServer(
   },
 );
 server.keepAliveTimeout = 600_000;
-server.listen(0, '127.0.0.1', () => {
+server.listen(0, host, () => {
   const { port } = server.address() as AddressInfo; // a server that listens on TCP
   serveParent(port, () => undefined);
 });

@@ -1,0 +1,75 @@
+import type { Latency } from './latency.ts';
+import type { SizeFigures } from './size.ts';
+
+/** Rows of Markdown: the first is the head; columns but the first are figures. */
+function markdown(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => (row[column] ?? '').length)));
+  const cell = (text: string, column: number) =>
+    column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
+  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |\n`;
+  const rule = `| ${widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |\n`;
+  const [head = [], ...rest] = rows;
+  return `${line(head)}${rule}${rest.map(line).join('')}\n`;
+}
+
+/** What is to be reached. */
+const GOALS = { calls: 1.5, apart: 1.02, readySeconds: 30, mebibytes: 500, block: 100 };
+
+export function latencyTable(found: readonly Latency[]): string {
+  const rows = found.flatMap(({ patch, times }) => [
+    ratioRow(
+      `${patch}, in a release, p50: Sluice against the bare webhook`,
+      times.sluice.p50,
+      times.bare.p50,
+      GOALS.calls,
+    ),
+    ratioRow(
+      `${patch}, in a release, p99: Sluice against the bare webhook`,
+      times.sluice.p99,
+      times.bare.p99,
+      GOALS.calls,
+    ),
+    ratioRow(`${patch}, in a release, p50: the bare webhook against none`, times.bare.p50, times.none.p50),
+    ratioRow(`${patch}, in a release, p99: the bare webhook against none`, times.bare.p99, times.none.p99),
+    ratioRow(`${patch}, takes no part, p50: Sluice against none`, times.apart.p50, times.away.p50, GOALS.apart),
+    ratioRow(`${patch}, takes no part, p99: Sluice against none`, times.apart.p99, times.away.p99),
+  ]);
+  const calls = found.map(({ patch, calls: { sluice, bare }, insideSluice, sluiceCpu }) => [
+    patch,
+    ...[bare, sluice, insideSluice, sluiceCpu].map(milliseconds),
+  ]);
+  return (
+    markdown([['dry-run patch', 'with', 'without', 'ratio', 'goal', 'met'], ...rows]) +
+    markdown([['one call, mean', 'bare', 'Sluice', 'of it in Sluice', 'CPU of Sluice'], ...calls])
+  );
+}
+
+function ratioRow(name: string, ours: number, other: number, goal?: number): string[] {
+  const ratio = ours / other;
+  const judged = goal === undefined ? ['', ''] : [`≤ ${goal}`, ratio <= goal ? 'yes' : 'MISSED'];
+  return [name, milliseconds(ours), milliseconds(other), ratio.toFixed(3), ...judged];
+}
+
+export function sizeTable(found: readonly SizeFigures[]): string {
+  const rows = found.flatMap(({ title, goals, starts }) =>
+    starts.map(({ name, seconds, memory, longestBlock, requests, bytesReceived }) => [
+      `${title}: ${name}`,
+      judged(seconds, goals ? GOALS.readySeconds : undefined, `${seconds.toFixed(1)} s`),
+      judged(memory.mostRss, goals ? GOALS.mebibytes : undefined, `${memory.mostRss.toFixed(0)} MiB`),
+      `${memory.rss.toFixed(0)} MiB`,
+      judged(longestBlock, goals ? GOALS.block : undefined, milliseconds(longestBlock)),
+      requests.toLocaleString('en-US'),
+      `${(bytesReceived / 1e6).toFixed(1)} MB`,
+    ]),
+  );
+  const head = ['Rollouts', 'ready', 'RSS, most', 'at rest', 'longest block', 'requests', 'received'];
+  return markdown([head, ...rows]);
+}
+
+function judged(value: number, goal: number | undefined, text: string): string {
+  return goal === undefined || value <= goal ? text : `${text} MISSED`;
+}
+
+function milliseconds(value: number): string {
+  return `${value.toFixed(2)} ms`;
+}
