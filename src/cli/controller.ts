@@ -15,8 +15,8 @@ const EMPTY_QUEUE = { ready: 0, working: 0, waiting: 0 };
 
 /**
  * `sluice controller`: waits for the Lease, then keeps certificates, webhook configurations and Rollouts, until a signal
- * ends it, or the Lease is lost: then a new process begins with nothing remembered.
- * @returns the exit code: 0 after a signal, 1 when it ended by itself
+ * ends it, or the Lease is lost: then the process exits with 1, and a new one begins with nothing remembered.
+ * @returns the exit code after a signal
  * @throws UsageError for settings that are wrong, when there is no cluster, or OpenKruise's manager runs in it
  */
 export async function controller(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
@@ -38,7 +38,6 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
     },
     { host: settings.plain.plainHost, port: settings.plain.plainPort },
   );
-  const lost = Promise.withResolvers<number>();
   const opened = openManager({
     connection,
     settings: { ...settings, authorityFile: settings.certificateFiles?.authorityFile },
@@ -46,7 +45,9 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
     log,
     onEnd(reason) {
       log.error({ reason }, 'ending');
-      lost.resolve(EXIT.findings);
+      flush();
+      // At once: what it watches would keep the process alive, and an end in order waits for an API server that may be gone.
+      surroundings.exit(EXIT.findings);
     },
   });
   manager = opened;
@@ -56,7 +57,7 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
     return 'finished';
   };
   try {
-    return await Promise.race([ended(close, surroundings, log), lost.promise]);
+    return await ended(close, surroundings, log);
   } finally {
     plain.close();
     connection.close();
