@@ -28,6 +28,7 @@ export async function webhook(flags: ClusterFlags, surroundings: Surroundings): 
     client,
     namespace: settings.namespace,
     onProblem: (problem) => log.error({ err: problem }, 'a pinned script cannot be used'),
+    onUnwatched: (reason) => log.warn({ reason }, 'a watch cannot be kept now'),
   });
   log.info({ server: client.server, namespace: settings.namespace }, 'starting');
   flush();
@@ -75,7 +76,8 @@ function openCertificates(
 ): Promise<CertificateSource> {
   const onProblem = (problem: Error) => log.warn({ err: problem }, 'no new certificate');
   if (certificateFiles === undefined) {
-    return watchedCertificates({ secrets: secretWatch(client, namespace), onProblem, signal });
+    const onUnwatched = (reason: string) => log.warn({ reason }, 'a watch cannot be kept now');
+    return watchedCertificates({ secrets: secretWatch(client, namespace, onUnwatched), onProblem, signal });
   }
   return Promise.resolve().then(() => fileCertificates({ ...certificateFiles, onProblem }));
 }

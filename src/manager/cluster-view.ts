@@ -6,8 +6,15 @@ import type { View } from '../registration/keeper.ts';
 import { SERVICE } from '../registration/render.ts';
 import { readTemplates } from '../registration/templates.ts';
 
-/** Watches what the registration looks at: our configurations and CRDs, each by its name, and the webhooks' endpoints. */
-export function watchClusterView(client: Client, namespace: string): View & { close(): void } {
+/**
+ * Watches what the registration looks at: our configurations and CRDs, each by its name, and the webhooks' endpoints.
+ * @param onUnwatched told why a watch cannot be kept: a right is missing, say
+ */
+export function watchClusterView(
+  client: Client,
+  namespace: string,
+  onUnwatched: (reason: string) => void,
+): View & { close(): void } {
   const byName = (resource: Resource, name: string) =>
     new Reflector<KubeObject>({
       client,
@@ -27,6 +34,7 @@ export function watchClusterView(client: Client, namespace: string): View & { cl
     trim: (object) => object,
   });
   const all = [...objects.values(), slices];
+  for (const reflector of all) reflector.onState(({ message }) => message !== '' && onUnwatched(message));
   return {
     synced: () => all.every((reflector) => reflector.hasSynced()),
     object: (name) => objects.get(name)?.store.get(name),

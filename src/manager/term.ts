@@ -46,7 +46,7 @@ const ASK_INTERVAL = 10_000;
  */
 export function openTerm({ client, settings, library, log, onFault }: TermParts): Term {
   const { namespace } = settings;
-  const view = watchClusterView(client, namespace);
+  const view = watchClusterView(client, namespace, (reason) => log.warn({ reason }, 'a watch cannot be kept now'));
   const registration = keepRegistration({
     client,
     view,

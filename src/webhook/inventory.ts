@@ -4,6 +4,7 @@ import { type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { Client, KubeObject } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
+import type { ReflectorState } from '../kube/reflector-state.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import { keyOf } from '../kube/store.ts';
 import type { Script } from '../lua/script.ts';
@@ -22,13 +23,15 @@ export type InventoryOptions = {
   readonly namespace: string;
   /** Told of a ConfigMap that claims to be a script and is not what its name says. */
   readonly onProblem: (problem: Error) => void;
+  /** Told why a watch cannot be kept: a right is missing, say. What was seen before stays known. */
+  readonly onUnwatched: (reason: string) => void;
 };
 
 /**
  * What a webhook knows of its cluster: all Rollouts, and the pinned scripts. A script that a directive names and the watch
  * has not brought yet is read once; what the API server does not answer is {@link Unavailable}, never "there is none".
  */
-export function watchInventory({ client, namespace, onProblem }: InventoryOptions): WatchedInventory {
+export function watchInventory({ client, namespace, onProblem, onUnwatched }: InventoryOptions): WatchedInventory {
   const rollouts = new Reflector({ client, resource: RESOURCES.rollout, trim: judgedPart, parse: parseJson });
   const byNamespace = rollouts.store.index((rollout) => [stringAt(rollout, 'metadata', 'namespace') ?? '']);
   const scripts = new Reflector({
@@ -37,6 +40,9 @@ export function watchInventory({ client, namespace, onProblem }: InventoryOption
     selection: { namespace, labelSelector: `${PINNED_LABEL}=true` },
     trim: (configMap) => readOrReport(configMap, onProblem),
   });
+
+  for (const reflector of [rollouts, scripts])
+    reflector.onState(({ message }) => message !== '' && onUnwatched(message));
 
   async function readNow(hash: string): Promise<Script | undefined> {
     const name = pinnedName(hash);
@@ -56,14 +62,19 @@ export function watchInventory({ client, namespace, onProblem }: InventoryOption
     },
     rolloutsIn: (wanted) => [...byNamespace.keys(wanted)].flatMap((key) => rollouts.store.get(key) ?? []),
     notReady() {
-      if (!rollouts.hasSynced() && rollouts.state().state !== 'notServed') return 'the Rollouts are not known yet';
-      return scripts.hasSynced() ? undefined : 'the pinned scripts are not known yet';
+      const isServed = rollouts.state().state !== 'notServed';
+      if (!rollouts.hasSynced() && isServed) return unknownYet('Rollouts', rollouts.state());
+      return scripts.hasSynced() ? undefined : unknownYet('pinned scripts', scripts.state());
     },
     close() {
       rollouts.close();
       scripts.close();
     },
   };
+}
+
+function unknownYet(what: string, { message }: ReflectorState): string {
+  return `the ${what} are not known yet${message === '' ? '' : `: ${message}`}`;
 }
 
 /** What is asked of a Rollout when another is judged. */

@@ -82,7 +82,7 @@ async function start(): Promise<void> {
   const kubeconfig = await as(`system:serviceaccount:${namespace}:sluice-controller`);
   connection = connect({ kubeconfig, env: {} });
   const own = new Client(connection);
-  view = watchClusterView(own, namespace);
+  view = watchClusterView(own, namespace, (reason) => problems.push(reason));
   keeper = keepRegistration({
     client: own,
     view,
