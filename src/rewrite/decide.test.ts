@@ -63,6 +63,10 @@ function thing(spec: JsonMap, annotations: JsonMap = {}, metadata: JsonMap = {})
 const ORIGINAL = encodeOriginal({ spec: { weight: 100 } }, 'example.com/v1');
 const inRelease = thing({ weight: 80 }, { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL });
 
+function metadataOf(object: JsonMap): JsonMap {
+  return (object['metadata'] as JsonMap)['annotations'] as JsonMap;
+}
+
 function update(incoming: JsonMap, live: JsonMap, byController = false): Verdict {
   return decide({ operation: 'UPDATE', incoming, live, byController }, rewriter);
 }
@@ -319,6 +323,43 @@ describe("what is nobody's edit never becomes one", () => {
       live['spec'],
       [],
     ]);
+  });
+
+  test('whoever wrote the last-applied text applies, by whatever name: its source counts though nothing in it is new', () => {
+    const annotations = { ...metadataOf(inRelease), [ANNOTATIONS.lastApplied]: '{"spec":{"weight":100}}' };
+    const owner = {
+      manager: 'argocd-controller',
+      operation: 'Update',
+      fieldsV1: { 'f:metadata': { 'f:annotations': { [`f:${ANNOTATIONS.lastApplied}`]: {} } } },
+    };
+    const object = (weight: number) => thing({ weight }, annotations, { managedFields: [owner] });
+    const by = (fieldManager: string) =>
+      decide(
+        { operation: 'UPDATE', incoming: object(100), live: object(80), byController: false, fieldManager },
+        rewriter,
+      );
+    expect(by('argocd-controller')).toMatchObject({ verdict: 'rewritten', warnings: [] });
+    expect(by('kubectl-edit')).toMatchObject({
+      verdict: 'rewritten',
+      warnings: [expect.stringContaining('spec.weight')],
+    });
+  });
+
+  test('an object that was exported in a release is its original elsewhere, though the source that brings it says the view', () => {
+    const placed = makeScript(
+      'placed',
+      'if obj.object.namespace == "shop" then obj.data.spec.weight = 80 end return obj.data',
+      new Map(),
+    );
+    const byHash = createRewriter((hash) => (hash === placed.hash ? placed : undefined));
+    const own = { [KEY]: directive(20, placed), [ANNOTATIONS.original]: ORIGINAL };
+    const incoming = thing(
+      { weight: 80 },
+      { ...own, [ANNOTATIONS.lastApplied]: '{"spec":{"weight":80}}' },
+      { namespace: 'elsewhere' },
+    );
+    const verdict = decide({ operation: 'CREATE', incoming, byController: false }, byHash);
+    expect(written(verdict)['/spec']).toEqual({ weight: 100 });
   });
 
   test('a last-applied text of long ago is no evidence in another write', () => {

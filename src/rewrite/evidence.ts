@@ -140,10 +140,18 @@ function isLeaf(fields: JsonMap): boolean {
   return Object.keys(fields).every((key) => key === '.');
 }
 
-/** What kubectl's client-side apply says in this write; undefined when this write is none. */
+/** What a client-side apply says in this write; undefined when this write is none. */
 function lastApplied({ incoming, live, fieldManager }: WriteEvidence): Json | undefined {
-  const isApply = fieldManager === KUBECTL_APPLY || isNewSource(incoming, live);
+  const isApply = fieldManager === KUBECTL_APPLY || isNewSource(incoming, live) || leftRecord(live, fieldManager);
   return isApply ? parsed(lastAppliedText(incoming)) : undefined;
+}
+
+/**
+ * True when the manager wrote the last-applied annotation that is there: it applies from the client's side, also in
+ * the writes that leave the record as it is. Argo CD's is called `argocd-controller`.
+ */
+function leftRecord(live: JsonMap | undefined, manager: string | undefined): boolean {
+  return owns(at(entryOf(live, manager, 'Update'), ['fieldsV1']), ['metadata', 'annotations', ANNOTATIONS.lastApplied]);
 }
 
 function lastAppliedText(object: JsonMap | undefined): string | undefined {

@@ -60,7 +60,8 @@ export function scriptInput(
     patchPodMetadata: { labels: podMetadata?.labels ?? {}, annotations: podMetadata?.annotations ?? {} },
     step,
     rollout: { name: rollout.name, namespace: rollout.namespace },
-    object: { ...object },
+    // A Rollout and its objects share a namespace; of an object that was exported and is applied elsewhere, what it was.
+    object: object.namespace === '' ? { ...object } : { ...object, namespace: rollout.namespace },
     ...(mirror === undefined ? {} : { mirror }),
     ...(stickiness === undefined ? {} : { stickiness }),
   };

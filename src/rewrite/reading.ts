@@ -86,9 +86,9 @@ export function attributeWrite(
 ): Attribution {
   const { original, base } = reading;
   const { evidence, storage } = circumstances;
-  if (equal(sent as Json, base as Json) && !isNewSource(evidence.incoming, evidence.live)) {
-    return { original, doubtful: [] };
-  }
+  // A new object that is what its own annotations make of its original was exported in a release: it means the original.
+  const isUnedited = evidence.live === undefined || !isNewSource(evidence.incoming, evidence.live);
+  if (isUnedited && equal(sent as Json, base as Json)) return { original, doubtful: [] };
   // A replace sends the whole source, in which what the rewrite hides is absent only if the user took it away.
   if (evidence.replaced && !bearsTrace(sent as Json, base as Json, original as Json)) {
     return { original: sent, doubtful: [] };

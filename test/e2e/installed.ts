@@ -31,10 +31,12 @@ export async function installSluice(cluster: Cluster, values: readonly string[] 
     return (await cluster.kubectl(['get', ...named])).exitCode === 0;
   });
   const user = `system:serviceaccount:${NAMESPACE}:sluice-controller`;
+  const connection = connect({ kubeconfig: await cluster.as(user), env: {} });
   return {
     namespace: NAMESPACE,
-    controller: new Client(connect({ kubeconfig: await cluster.as(user), env: {} })),
+    controller: new Client(connection),
     async uninstall() {
+      connection.close();
       succeeded(await cluster.helm(['uninstall', 'sluice', '--namespace', NAMESPACE, '--wait']));
     },
   };

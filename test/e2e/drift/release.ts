@@ -91,6 +91,11 @@ export class Pair {
     }
   }
 
+  /** The next step is the first of a release. */
+  restart(): void {
+    this.#step = 0;
+  }
+
   live(): Promise<JsonMap> {
     return this.#get(this.#release);
   }
@@ -106,15 +111,16 @@ export class Pair {
     if (text === undefined) throw new Error('there is no original');
     const { declared } = decodeOriginal(text);
     const { spec = null, labels = {}, annotations = {} } = declared;
-    return this.#comparable({ spec, metadata: { labels, annotations } });
+    return this.comparable({ spec, metadata: { labels, annotations } });
   }
 
   /** Spec, labels and annotations without what is Sluice's, and without the name of the namespace. */
   async plain(which: 'live' | 'twin'): Promise<Json> {
-    return this.#comparable(which === 'live' ? await this.live() : await this.twin());
+    return this.comparable(which === 'live' ? await this.live() : await this.twin());
   }
 
-  #comparable(object: JsonMap): Json {
+  /** Spec, labels and annotations of an object, without what is Sluice's, and without names of namespaces. */
+  comparable(object: JsonMap): Json {
     const metadata = object['metadata'];
     const kept = (map: Json | undefined) =>
       Object.fromEntries(
