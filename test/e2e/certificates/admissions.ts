@@ -45,7 +45,7 @@ export function startAdmissions({ kubeconfig }: Cluster, namespace: string) {
     },
   });
   return {
-    failures: load.failures,
+    quiet: load.quiet,
     async stop() {
       const result = await load.stop();
       for (const connection of connections) connection.close();

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../cluster/until.ts';
 
 export type LoadOptions = {
   /** Writes once; `worker` counts the connections from 0. */
@@ -17,11 +18,14 @@ export type LoadResult = {
   readonly perSecond: number;
 };
 
-/** Writes at a steady pace until it is stopped; a write that fails is noted with the time and what was said. */
-export function startLoad({ write, workers, interval }: LoadOptions): {
-  failures(): number;
+export type Load = {
+  /** Waits until no write has failed for three seconds. */
+  quiet(): Promise<unknown>;
   stop(): Promise<LoadResult>;
-} {
+};
+
+/** Writes at a steady pace until it is stopped; a write that fails is noted. */
+export function startLoad({ write, workers, interval }: LoadOptions): Load {
   const failures: LoadFailure[] = [];
   let done = 0;
   let stopped = false;
@@ -45,7 +49,14 @@ export function startLoad({ write, workers, interval }: LoadOptions): {
 
   const running = Array.from({ length: workers }, (_, worker) => work(worker));
   return {
-    failures: () => failures.length,
+    quiet() {
+      let [last, still] = [-1, 0];
+      return until('three seconds without a failure', () => {
+        still = failures.length === last ? still + 1 : 0;
+        last = failures.length;
+        return still >= 30;
+      });
+    },
     async stop() {
       stopped = true;
       await Promise.all(running);

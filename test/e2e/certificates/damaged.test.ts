@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { issueLocal, validFor } from '../../../src/tls/generate.ts';
+import { AUTHORITY_SECRET, SERVING_SECRET } from '../../../src/tls/secrets.ts';
+import { cluster, succeeded } from '../../cluster/cluster.ts';
+import { definitionsPath } from '../../cluster/definitions.ts';
+import { until } from '../../cluster/until.ts';
+import { type Installed, installSluice } from '../installed.ts';
+import { carriedBundle, inRelease, shakeHands, startAdmissions } from './admissions.ts';
+import type { LoadFailure } from './load.ts';
+
+const server = cluster();
+const { kubectl } = server;
+let sluice: Installed;
+let namespace = '';
+beforeAll(async () => {
+  succeeded(await kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
+  sluice = await installSluice(server);
+  namespace = await inRelease(server, sluice);
+});
+afterAll(() => sluice?.uninstall());
+
+async function data(secret: string): Promise<string> {
+  return (await kubectl(['get', 'secret', secret, '-n', sluice.namespace, '-o', 'jsonpath={.data}'])).stdout;
+}
+
+async function write(secret: string, stringData: Readonly<Record<string, string>>): Promise<void> {
+  const words = [
+    'patch',
+    'secret',
+    secret,
+    '-n',
+    sluice.namespace,
+    '--type=merge',
+    '-p',
+    JSON.stringify({ stringData }),
+  ];
+  succeeded(await kubectl(words));
+}
+
+async function remove(...secrets: string[]): Promise<void> {
+  succeeded(await kubectl(['delete', 'secret', '-n', sluice.namespace, ...secrets]));
+}
+
+/** The certificate and key of a CA that nobody trusts. */
+function foreign() {
+  return issueLocal([`sluice-webhook.${sluice.namespace}.svc`], validFor(1, new Date(Date.now() - 60_000)));
+}
+
+/** Damages Secrets under load, waits until they are whole again, all is at rest, and tells what failed. */
+async function damaged(title: string, damage: () => Promise<void>): Promise<readonly LoadFailure[]> {
+  const before = await Promise.all([data(AUTHORITY_SECRET), data(SERVING_SECRET)]);
+  const load = startAdmissions(server, namespace);
+  await damage();
+  const start = performance.now();
+  await until('the Secrets to be written anew', async () => {
+    const [authority, serving] = await Promise.all([data(AUTHORITY_SECRET), data(SERVING_SECRET)]);
+    const isWhole = [authority, serving].every((text) => text.includes('"ca.crt"'));
+    return isWhole && (authority !== before[0] || serving !== before[1]) && (await isTrusted());
+  });
+  const after = Math.round(performance.now() - start);
+  await load.quiet();
+  const { done, failures } = await load.stop();
+  const last = failures.at(-1)?.at ?? 0;
+  const span = last - (failures[0]?.at ?? 0);
+  const told = failures.length === 0 ? '' : ` within ${span} ms: ${failures[0]?.message}`;
+  process.stderr.write(`${title}: repaired after ${after} ms, ${done} admissions, ${failures.length} failed${told}\n`);
+  return failures;
+}
+
+/** Everybody who trusts what configurations carry can shake hands with every webhook, and the Secret says the same. */
+async function isTrusted(): Promise<boolean> {
+  await shakeHands(server, sluice.namespace);
+  return (await data(SERVING_SECRET)).includes(Buffer.from(await carriedBundle(server)).toString('base64'));
+}
+
+describe('no admission fails', () => {
+  test.each<[string, () => Promise<void>]>([
+    ['the authority is deleted', () => remove(AUTHORITY_SECRET)],
+    ['the serving certificate is deleted', () => remove(SERVING_SECRET)],
+    ['the serving certificate is garbage', () => write(SERVING_SECRET, { 'tls.crt': 'garbage' })],
+    ['the serving key is garbage', () => write(SERVING_SECRET, { 'tls.key': 'garbage' })],
+    [
+      'the serving key is that of another',
+      async () => write(SERVING_SECRET, { 'tls.key': (await foreign()).serving.key }),
+    ],
+    ['the bundle beside it is emptied', () => write(SERVING_SECRET, { 'ca.crt': '' })],
+    ['the key of the authority is garbage', () => write(AUTHORITY_SECRET, { 'ca.key': 'garbage' })],
+    ['the certificate of the authority is garbage', () => write(AUTHORITY_SECRET, { 'ca.crt': 'garbage' })],
+  ])('when %s', async (title, damage) => {
+    expect(await damaged(title, damage)).toEqual([]);
+  });
+});
+
+describe('it takes seconds until admissions succeed again', () => {
+  test.each<[string, () => Promise<void>]>([
+    ['both Secrets are deleted', () => remove(AUTHORITY_SECRET, SERVING_SECRET)],
+    [
+      'a whole pair of a foreign CA is put in its place',
+      async () => {
+        const { serving } = await foreign();
+        await write(SERVING_SECRET, { 'tls.crt': serving.certificate, 'tls.key': serving.key });
+      },
+    ],
+  ])('when %s', async (title, damage) => {
+    const failures = await damaged(title, damage);
+    const span = (failures.at(-1)?.at ?? 0) - (failures[0]?.at ?? 0);
+    expect(span).toBeLessThan(5_000);
+  });
+});
