@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { outcomeOf } from '../kube/api-error.ts';
 import { Client } from '../kube/client.ts';
+import { Backoff } from '../kube/pause.ts';
 import { loadLibrary } from '../lua/library.ts';
 import { type Manager, openManager } from '../manager/manager.ts';
 import { findPredecessor, predecessorMessage } from '../registration/predecessor.ts';
@@ -11,6 +14,10 @@ import { ended } from './ended.ts';
 import type { Surroundings } from './terminal.ts';
 import { EXIT, UsageError } from './usage-error.ts';
 
+/** Milliseconds between two questions to a cluster that does not answer. */
+const LEAST_WAIT = 500;
+const LONGEST_WAIT = 10_000;
+
 const EMPTY_QUEUE = { ready: 0, working: 0, waiting: 0 };
 
 /**
@@ -22,10 +29,12 @@ const EMPTY_QUEUE = { ready: 0, working: 0, waiting: 0 };
 export async function controller(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
   const settings = controllerSettings(flags, surroundings.env);
   const connection = openConnection(settings.kubeconfig, surroundings);
-  const predecessor = await findPredecessor(new Client(connection));
-  if (predecessor !== undefined) throw new UsageError(predecessorMessage(predecessor));
   const { log, flush } = openLog(settings.logLevel);
   log.info({ server: connection.server, namespace: settings.namespace }, 'starting');
+  await refusePredecessor(new Client(connection), () => {
+    log.warn({ server: connection.server }, 'the cluster does not answer, and is asked again');
+    flush();
+  });
   let manager: Manager | undefined;
   const plain = await listenPlain(
     {
@@ -62,5 +71,23 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
     plain.close();
     connection.close();
     flush();
+  }
+}
+
+/** Calls `onWait` each time that the cluster does not answer: it may be starting as well. @throws UsageError */
+async function refusePredecessor(client: Client, onWait: () => void): Promise<void> {
+  const backoff = new Backoff(LEAST_WAIT, LONGEST_WAIT);
+  for (;;) {
+    try {
+      const predecessor = await findPredecessor(client);
+      if (predecessor !== undefined) throw new UsageError(predecessorMessage(predecessor));
+      return;
+    } catch (error) {
+      const outcome = outcomeOf(error);
+      if (outcome === undefined) throw error;
+      if (outcome !== 'passing') throw new UsageError((error as Error).message, { cause: error });
+    }
+    onWait();
+    await sleep(backoff.next());
   }
 }
