@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DIRECTIVE_PREFIX } from '../../../src/api/names.ts';
 import { at, type Json, type JsonMap, member } from '../../../src/json/value.ts';
@@ -18,9 +19,34 @@ beforeAll(async () => {
 });
 afterAll(() => sluice.uninstall());
 
+/** What was seen of each tool and kind, for the table in the documentation. */
+const measured = new Map<string, Map<string, Set<string>>>();
+
+function saw(pair: Pair, what: (typeof COLUMNS)[number], seen: string): void {
+  const cells = measured.get(pair.tool.name) ?? new Map<string, Set<string>>();
+  measured.set(pair.tool.name, cells.set(what, (cells.get(what) ?? new Set()).add(seen)));
+}
+
+const COLUMNS = [
+  'the same again',
+  '`kubectl diff`',
+  '`kubectl diff --server-side`',
+  'an edit',
+  'after the release',
+] as const;
+
 /** Strategic merge patches and in-place rules of built-in kinds do not concern every pair, but each must hold. */
 describe.each(SUBJECTS)('$kind', (subject) => {
   test.concurrent.each(TOOLS)('no drift, no lost edit and an exact restore with $name', (tool) => play(subject, tool));
+});
+
+test('the documentation has the table as it was measured, the same for all kinds', () => {
+  const rows = [...measured].map(([tool, cells]) => {
+    const texts = COLUMNS.map((column) => [...(cells.get(column) ?? ['no source'])].sort().join('; '));
+    return `| ${[tool, ...texts].join(' | ')} |`;
+  });
+  const head = [`| written by | ${COLUMNS.join(' | ')} |`, `|${' --- |'.repeat(COLUMNS.length + 1)}`];
+  expect(readFileSync('docs/gitops.md', 'utf8')).toContain([...head, ...rows].join('\n'));
 });
 
 /**
@@ -48,6 +74,7 @@ async function play(subject: Subject, tool: Tool): Promise<void> {
   await pair.write(first);
   await expectSteady(pair);
   expect(at(await pair.live(), subject.rewritten.path), 'step 1 is in effect still').toEqual(subject.rewritten.value);
+  saw(pair, 'an edit', 'in effect, in the original');
 
   await pair.step(subject.steps[1]);
   await expectSteady(pair);
@@ -60,6 +87,7 @@ async function play(subject: Subject, tool: Tool): Promise<void> {
   expect(ownKeys(await pair.live()), 'nothing of ours is left').toEqual([]);
   const twinOwners = ownersOf(await pair.twin());
   expect(missingOwners(ownersOf(await pair.live()), twinOwners), 'owners after the release').toEqual([]);
+  saw(pair, 'after the release', 'as the twin');
   await expectNothingChanges(pair, 'at rest');
   await pair.write(after);
   expect(await pair.plain('live'), 'an edit after the release').toEqual(await pair.plain('twin'));
@@ -71,6 +99,7 @@ async function expectSteady(pair: Pair): Promise<void> {
     expect({ mode, exitCode, stdout }).toEqual({ mode, exitCode: 0, stdout: '' });
     // The other mode's dry run writes a list back without any sign that it comes from a source: that may be warned of.
     if (mode === pair.tool.diffMode) expect(stderr).toBe('');
+    saw(pair, mode === 'client-side' ? COLUMNS[1] : COLUMNS[2], `exit ${exitCode}`);
   }
   const original = await pair.original();
   expect(original, 'the original').toEqual(heldIn(original, await pair.plain('twin')));
@@ -91,6 +120,7 @@ async function expectNothingChanges(pair: Pair, moment: 'in a release' | 'at res
   const isTold = pair.tool.name === 'replace' && moment === 'in a release';
   expect(warningsIn(printed)).toMatch(isTold ? / only Sluice writes these annotations, so they are put back / : /^$/);
   expect(withoutServerFields(after)).toEqual(withoutServerFields(before));
+  if (moment === 'in a release') saw(pair, 'the same again', isTold ? 'changes nothing, is warned' : 'changes nothing');
 }
 
 function warningsIn(printed: string): string {
