@@ -17,7 +17,7 @@ type Node = {
   fate: () => Fate;
 };
 
-function world(count: number, offsets: readonly number[] = []) {
+function world(count: number, offsets: readonly number[] = [], random = Math.random) {
   const time = new VirtualTime();
   const leases = new SimulatedLeases(time);
   const nodes = Array.from({ length: count }, (_, index): Node => {
@@ -30,6 +30,7 @@ function world(count: number, offsets: readonly number[] = []) {
       name: 'sluice-controller',
       identity: `node-${index}`,
       clock: process,
+      random,
       onStartedLeading: (signal) => {
         terms.push('start');
         signal.addEventListener('abort', () => terms.push('abort'));
@@ -262,9 +263,11 @@ test('never do two fences pass at once, and in the end somebody leads: any fault
     fc.asyncProperty(
       fc.array(fault, { maxLength: 8 }).map(withoutHiddenSleep),
       fc.infiniteStream(fate),
+      fc.infiniteStream(fc.nat(1000)),
       fc.array(fc.integer({ min: -1e9, max: 1e9 }), { minLength: COUNT, maxLength: COUNT }),
-      async (faults, fates, offsets) => {
-        const { time, nodes, leases } = world(COUNT, offsets);
+      async (faults, fates, chances, offsets) => {
+        const random = () => (chances.next().value ?? 0) / 1000;
+        const { time, nodes, leases } = world(COUNT, offsets, random);
         let isFaulty = true;
         for (const node of nodes) node.fate = () => (isFaulty ? (fates.next().value ?? QUICK) : QUICK);
         for (const event of faults) {
@@ -282,4 +285,4 @@ test('never do two fences pass at once, and in the end somebody leads: any fault
     ),
     { numRuns: 60 },
   );
-});
+}, 120_000);

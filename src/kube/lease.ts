@@ -33,6 +33,8 @@ export type ElectionOptions = {
   readonly onProblem?: (error: Error) => void;
   readonly times?: Partial<LeaseTimes>;
   readonly clock?: Clock;
+  /** Numbers from 0 to 1, for the waits. */
+  readonly random?: () => number;
 };
 
 export type Election = {
@@ -269,7 +271,7 @@ class Elector {
     if (this.#term !== undefined) return Math.min(retryPeriod, Math.max(0, this.#untilOverdue(this.#term)));
     const { at = 0, record } = this.#seen ?? {};
     const runsOut = record === undefined ? 0 : at + record.durationSeconds * 1000 - this.#clock.monotonic();
-    const wait = jittered(retryPeriod);
+    const wait = jittered(retryPeriod, this.#options.random);
     return runsOut > 0 ? Math.min(wait, runsOut) : wait;
   }
 

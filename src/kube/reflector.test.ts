@@ -440,4 +440,4 @@ test('whatever happens to connections, the store ends as the cluster, and the ch
     ),
     { numRuns: 60 },
   );
-});
+}, 120_000);

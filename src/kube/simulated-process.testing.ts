@@ -2,14 +2,14 @@ import type { Clock } from './clock.ts';
 
 type Timer = { readonly due: number; readonly order: number; readonly run: () => void };
 
-/** Time that passes from event to event, the same for all simulated processes. Milliseconds. */
+/** Time that passes from event to event, the same for all simulated processes. Whole milliseconds: sums stay exact. */
 export class VirtualTime {
   readonly #timers = new Set<Timer>();
   #order = 0;
   now = 0;
 
   after(milliseconds: number, run: () => void): () => void {
-    const timer = { due: this.now + Math.max(0, milliseconds), order: this.#order++, run };
+    const timer = { due: this.now + Math.max(0, Math.ceil(milliseconds)), order: this.#order++, run };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
