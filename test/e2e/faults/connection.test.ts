@@ -24,7 +24,7 @@ beforeAll(async () => {
   await scale(server, sluice.namespace, 0, ['controller']);
   namespace = await server.namespace();
   await createMany(server, namespace, COUNT);
-  const faults = { cut: 0.1, watchMilliseconds: 5_000, conflicts: true };
+  const faults = { deaf: 3, cut: 0.1, watchMilliseconds: 5_000, conflicts: true };
   proxy = await openFaultyProxy(server.facts.authority, faults, seeded(SEED));
   const place = { namespace: sluice.namespace, proxy, name: 'behind-proxy', address: '10.244.210.1' };
   controller = await startOwnController(server, place);
@@ -47,6 +47,12 @@ function seeded(seed: number): () => number {
 }
 
 const told = () => JSON.stringify({ ...proxy.requests, ...proxy.faults });
+
+test('a cluster that does not answer when the controller starts is asked again, and the log says so', async () => {
+  await until('it to be answered', () => (proxy.requests['GET'] ?? 0) > 3);
+  expect(controller.log()).toContain('the cluster does not answer, and is asked again');
+  expect(controller.exitCode()).toBeNull();
+});
 
 test('connections cut at random and a conflict on every second patch: everything is done, and once', async () => {
   const kinds = [

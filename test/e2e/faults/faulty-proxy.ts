@@ -7,6 +7,8 @@ import { issueLocal, validFor } from '../../../src/tls/generate.ts';
 import { API_SERVER } from '../../cluster/network.ts';
 
 export type Faults = {
+  /** So many requests are cut before anything else: the API server is still starting. */
+  readonly deaf: number;
   /** 0 to 1: of all requests, cut before they reach the API server, or after it has acted and before it is heard. */
   readonly cut: number;
   /** Longest life of a watch, in milliseconds; each is cut at random before. */
@@ -39,12 +41,17 @@ export async function openFaultyProxy(
   const requests: Record<string, number> = {};
   const counted = { cuts: 0, conflicts: 0, watches: 0 };
   let patches = 0;
+  let heard = 0;
 
   const { authority, serving } = await issueLocal(['127.0.0.1'], validFor(1, new Date(Date.now() - 60_000)));
   const server = createServer({ cert: serving.certificate, key: serving.key }, (incoming, outgoing) => {
     const isWatch = incoming.url?.includes('watch=true') ?? false;
     const method = isWatch ? 'WATCH' : (incoming.method ?? '');
     requests[method] = (requests[method] ?? 0) + 1;
+    if (heard++ < faults.deaf) {
+      incoming.destroy();
+      return;
+    }
     if (faults.conflicts && method === 'PATCH' && patches++ % 2 === 0) {
       counted.conflicts++;
       answerConflict(incoming, outgoing);
