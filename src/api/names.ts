@@ -77,6 +77,15 @@ export function customScriptKey(kind: string, group: string): string {
   return `${SCRIPT_CONFIG_MAP.customPrefix}${kind}.${group}`;
 }
 
+/** What errors call the script under a key of the ConfigMap: `ingress/<class>`, `<group>/<Kind>`; undefined for other keys. */
+export function scriptNameOf(key: string): string | undefined {
+  const { ingressPrefix, customPrefix } = SCRIPT_CONFIG_MAP;
+  if (key.startsWith(ingressPrefix)) return `ingress/${key.slice(ingressPrefix.length)}`;
+  const [, kind, group] =
+    /^([^.]+)\.(.+)$/.exec(key.startsWith(customPrefix) ? key.slice(customPrefix.length) : '') ?? [];
+  return kind === undefined || group === undefined ? undefined : `${group}/${kind}`;
+}
+
 /** Name of the canary Service or Ingress of a stable one. */
 export function canaryName(stable: string): string {
   return `${stable}-canary`;

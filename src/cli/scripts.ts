@@ -1,4 +1,4 @@
-import { ANNOTATIONS, customScriptKey, ingressScriptKey, SCRIPT_CONFIG_MAP } from '../api/names.ts';
+import { ANNOTATIONS, customScriptKey, ingressScriptKey, SCRIPT_CONFIG_MAP, scriptNameOf } from '../api/names.ts';
 import { isMap, member, stringAt } from '../json/value.ts';
 import { type Found, findScript, type Library, type ScriptRequest, type UserScripts } from '../lua/library.ts';
 import { makeScript, type Script } from '../lua/script.ts';
@@ -69,16 +69,7 @@ export function noScript(request: ScriptRequest): string {
 /** Every script of the user's ConfigMap, whatever it is for: what a server without a cluster has to know. */
 export function allUserScripts(user: UserScripts | undefined, library: Library): Script[] {
   return Object.entries(user?.data ?? {}).flatMap(([key, text]) => {
-    const name = scriptName(key);
+    const name = scriptNameOf(key);
     return name === undefined ? [] : [makeScript(name, text, library.modules)];
   });
-}
-
-/** What errors call the script under this key: `ingress/<class>`, `<group>/<Kind>`; undefined for a key of something else. */
-function scriptName(key: string): string | undefined {
-  const { ingressPrefix, customPrefix } = SCRIPT_CONFIG_MAP;
-  if (key.startsWith(ingressPrefix)) return `ingress/${key.slice(ingressPrefix.length)}`;
-  const [, kind, group] =
-    /^([^.]+)\.(.+)$/.exec(key.startsWith(customPrefix) ? key.slice(customPrefix.length) : '') ?? [];
-  return kind === undefined || group === undefined ? undefined : `${group}/${kind}`;
 }

@@ -1,7 +1,7 @@
 import { equal } from '../json/equal.ts';
 import type { Json } from '../json/value.ts';
+import type { Clock } from '../kube/clock.ts';
 import type { Resource } from '../kube/resource.ts';
-import type { Clock } from './clock.ts';
 import { type GroupKind, kindKey } from './references.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { type CarriedDirective, isSameButVersion, type Seen, seen } from './seen.ts';

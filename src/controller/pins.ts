@@ -1,11 +1,11 @@
 import { stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { KubeObject } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
 import { InvalidPinnedScript, pinnedHash, pinnedName, pinnedScript, readPinned } from '../rollout/pinned-script.ts';
 import { type Api, FIELD_MANAGER, type Log } from './api.ts';
-import type { Clock } from './clock.ts';
 
 /** A ConfigMap that is, or claims to be, a pinned script. */
 export type PinnedConfigMap = {

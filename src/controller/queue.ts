@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../kube/clock.ts';
 
 /** What a key has been through, as the work on it is told. */
 export type Attempt = {

@@ -1,9 +1,9 @@
 import { isList, stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
+import type { Clock } from '../kube/clock.ts';
 import { apiVersionOf, RESOURCES } from '../kube/resource.ts';
 import { type Api, FIELD_MANAGER, type Log, type RecordEvent, TryAgain } from './api.ts';
 import { arm, disarm } from './arming.ts';
-import type { Clock } from './clock.ts';
 import { type Finding, transitions } from './conditions.ts';
 import type { Gatherer } from './gather.ts';
 import type { Carrier, Kinds } from './kinds.ts';

@@ -1,11 +1,11 @@
-import { customScriptKey, ingressScriptKey, SCRIPT_CONFIG_MAP } from '../api/names.ts';
+import { customScriptKey, ingressScriptKey, SCRIPT_CONFIG_MAP, scriptNameOf } from '../api/names.ts';
 import { findScript, type Library, type ScriptRequest, type UserScripts } from '../lua/library.ts';
 import { makeScript, type Script, ScriptError } from '../lua/script.ts';
 import { PINNED_LIMIT, pinnedSize } from '../rollout/pinned-script.ts';
 import type { RecordEvent, Regarding } from './api.ts';
 import type { Pins } from './pins.ts';
 import type { RecordStore, Remembered, ScriptRecord } from './script-record.ts';
-import { type ScriptConfigMap, scriptName } from './user-scripts.ts';
+import type { ScriptConfigMap } from './user-scripts.ts';
 
 /** Which script an object gets, and what people must know about it. */
 export type ScriptChoice =
@@ -154,7 +154,7 @@ async function judged(
 ): Promise<Map<string, Verdict>> {
   const verdicts = new Map<string, Verdict>();
   for (const [key, text] of Object.entries(user?.data ?? {})) {
-    const name = scriptName(key);
+    const name = scriptNameOf(key);
     if (name === undefined) continue;
     const script = makeScript(name, text, library.modules);
     verdicts.set(key, { script, problem: await check(script) });

@@ -1,4 +1,4 @@
-import { ANNOTATIONS, SCRIPT_CONFIG_MAP } from '../api/names.ts';
+import { ANNOTATIONS } from '../api/names.ts';
 import { isMap, type JsonMap, member, stringAt } from '../json/value.ts';
 import type { UserScripts } from '../lua/library.ts';
 
@@ -17,13 +17,4 @@ export function scriptConfigMap(object: JsonMap): ScriptConfigMap {
     resourceVersion: stringAt(object, 'metadata', 'resourceVersion') ?? '',
     user: { data: Object.fromEntries(texts), override },
   };
-}
-
-/** What errors call the script under this key: `ingress/<class>`, `<group>/<Kind>`; undefined for a key of something else. */
-export function scriptName(key: string): string | undefined {
-  const { ingressPrefix, customPrefix } = SCRIPT_CONFIG_MAP;
-  if (key.startsWith(ingressPrefix)) return `ingress/${key.slice(ingressPrefix.length)}`;
-  const [, kind, group] =
-    /^([^.]+)\.(.+)$/.exec(key.startsWith(customPrefix) ? key.slice(customPrefix.length) : '') ?? [];
-  return kind === undefined || group === undefined ? undefined : `${group}/${kind}`;
 }

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../kube/clock.ts';
 
 /** A clock that stands still until it is told to go on; work that a timer starts is awaited. */
 export type VirtualClock = Clock & {
