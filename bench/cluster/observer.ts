@@ -11,12 +11,18 @@ export type Observation = {
   readonly bytesReceived: number;
   /** The longest time between two turns of the event loop, in milliseconds; up to {@link RESOLUTION} more than a block. */
   readonly longestBlock: number;
+  /**
+   * The most CPU time that the main thread took between two looks at the event loop, in milliseconds: the longest block
+   * where nobody else uses the machine. Up to {@link BUSY_RESOLUTION} more than a block.
+   */
+  readonly longestBusy: number;
   readonly longestCollection: number;
   readonly heapUsed: number;
 };
 
 /** Milliseconds between two looks at the event loop. */
 const RESOLUTION = 2;
+const BUSY_RESOLUTION = 5;
 
 /** Loaded before Sluice (`--import`), in the process that is measured: only there its event loop can be seen. */
 if (isMainThread) observe();
@@ -46,17 +52,30 @@ function observe(): void {
   new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) longestCollection = Math.max(longestCollection, duration);
   }).observe({ entryTypes: ['gc'] });
+  const longestBusy = watchBusy();
   process.on('message', () => {
     const observation: Observation = {
       requests: Object.fromEntries(requests),
       bytesReceived: [...sockets].reduce((sum, { bytesRead }) => sum + bytesRead, closedBytes),
       longestBlock: delay.max / 1e6,
+      longestBusy: longestBusy(),
       longestCollection,
       heapUsed: process.memoryUsage().heapUsed,
     };
     process.send?.(observation);
   });
   process.channel?.unref(); // it must not keep the process alive
+}
+
+function watchBusy(): () => number {
+  let longest = 0;
+  let before = process.threadCpuUsage();
+  setInterval(() => {
+    const now = process.threadCpuUsage();
+    longest = Math.max(longest, (now.user + now.system - before.user - before.system) / 1000);
+    before = now;
+  }, BUSY_RESOLUTION).unref();
+  return () => longest;
 }
 
 /** `/apis/apps/v1/namespaces/shop/deployments/web?…` is about `deployments`. */

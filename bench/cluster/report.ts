@@ -52,17 +52,19 @@ function ratioRow(name: string, ours: number, other: number, goal?: number): str
 
 export function sizeTable(found: readonly SizeFigures[]): string {
   const rows = found.flatMap(({ title, goals, starts }) =>
-    starts.map(({ name, seconds, memory, longestBlock, requests, bytesReceived }) => [
+    starts.map(({ name, seconds, memory, longestBlock, longestBusy, cpuSeconds, requests, bytesReceived }) => [
       `${title}: ${name}`,
       judged(seconds, goals ? GOALS.readySeconds : undefined, `${seconds.toFixed(1)} s`),
       judged(memory.mostRss, goals ? GOALS.mebibytes : undefined, `${memory.mostRss.toFixed(0)} MiB`),
       `${memory.rss.toFixed(0)} MiB`,
-      judged(longestBlock, goals ? GOALS.block : undefined, milliseconds(longestBlock)),
+      judged(longestBusy, goals ? GOALS.block : undefined, `${longestBusy.toFixed(0)} ms`),
+      `${longestBlock.toFixed(0)} ms`,
+      `${cpuSeconds.toFixed(1)} s`,
       requests.toLocaleString('en-US'),
       `${(bytesReceived / 1e6).toFixed(1)} MB`,
     ]),
   );
-  const head = ['Rollouts', 'ready', 'RSS, most', 'at rest', 'longest block', 'requests', 'received'];
+  const head = ['Rollouts', 'ready', 'RSS, most', 'at rest', 'block, CPU', 'block', 'CPU', 'requests', 'received'];
   return markdown([head, ...rows]);
 }
 
