@@ -12,6 +12,8 @@ export type ReflectorPace = {
   /** The first and the longest wait after a failure. */
   readonly leastWait: number;
   readonly mostWait: number;
+  /** The longest wait where nobody answered at all: such an attempt costs a server nothing, and it is missed the more. */
+  readonly mostWaitUnanswered: number;
   /** The wait while the kind is not served, or may not be read. */
   readonly refusedWait: number;
   /** A watch that says nothing for so long is dead: bookmarks come about every minute. */
@@ -23,6 +25,7 @@ export type ReflectorPace = {
 const PACE: ReflectorPace = {
   leastWait: 200,
   mostWait: 30_000,
+  mostWaitUnanswered: 3_000,
   refusedWait: 30_000,
   silence: 90_000,
   steady: 5_000,
@@ -170,7 +173,8 @@ export class Reflector<T> {
     this.#state.set('failing', message);
     if (status !== undefined && ++this.#refusals >= REFUSALS_BEFORE_LIST) this.#version = undefined;
     const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) : 0;
-    return Math.max(this.#backoff.next(), Math.min(asked, MOST_RETRY_AFTER_SECONDS) * 1000);
+    const wait = Math.max(this.#backoff.next(), Math.min(asked, MOST_RETRY_AFTER_SECONDS) * 1000);
+    return error instanceof NoAnswer ? Math.min(wait, this.#pace.mostWaitUnanswered) : wait;
   }
 
   async #listPages(): Promise<void> {

@@ -41,9 +41,10 @@ describe.each(SUBJECTS)('$kind', (subject) => {
 });
 
 test('the documentation has the table as it was measured, the same for all kinds', () => {
-  const rows = [...measured].map(([tool, cells]) => {
-    const texts = COLUMNS.map((column) => [...(cells.get(column) ?? ['no source'])].sort().join('; '));
-    return `| ${[tool, ...texts].join(' | ')} |`;
+  const rows = TOOLS.map(({ name }) => {
+    const cells = measured.get(name);
+    const texts = COLUMNS.map((column) => [...(cells?.get(column) ?? ['no source'])].sort().join('; '));
+    return `| ${[name, ...texts].join(' | ')} |`;
   });
   const head = [`| written by | ${COLUMNS.join(' | ')} |`, `|${' --- |'.repeat(COLUMNS.length + 1)}`];
   expect(readFileSync('docs/gitops.md', 'utf8')).toContain([...head, ...rows].join('\n'));
