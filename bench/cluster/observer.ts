@@ -1,10 +1,10 @@
-import { subscribe } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
 
-/** What a process tells of itself whenever it is asked (by any message), since its start. */
+/** What a process tells of itself whenever it is asked (by any message); times of blocks are since its first request. */
 export type Observation = {
   /** Requests to the API server, as `PATCH rollouts`. */
   readonly requests: Readonly<Record<string, number>>;
@@ -48,11 +48,17 @@ function observe(): void {
     else count(request.socket);
   });
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION });
-  delay.enable();
+  let longestBusy = (): number => 0;
+  // Modules are loaded in one go before the first request, when there is nothing to be kept waiting.
+  const begin = (): void => {
+    unsubscribe('http.client.request.start', begin);
+    delay.enable();
+    longestBusy = watchBusy();
+  };
+  subscribe('http.client.request.start', begin);
   new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) longestCollection = Math.max(longestCollection, duration);
   }).observe({ entryTypes: ['gc'] });
-  const longestBusy = watchBusy();
   process.on('message', () => {
     const observation: Observation = {
       requests: Object.fromEntries(requests),
