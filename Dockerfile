@@ -22,4 +22,5 @@ ENV PATH=/usr/local/bin \
 WORKDIR /sluice
 USER 65532:65532
 EXPOSE 9443 8080
-ENTRYPOINT ["node", "/sluice/sluice.js"]
+# In a container of 512 MiB, Node makes its young generation 1 MiB: a third of the controller's time then went to collecting it.
+ENTRYPOINT ["node", "--max-semi-space-size=16", "/sluice/sluice.js"]

@@ -1,4 +1,5 @@
 import type { Clock } from '../kube/clock.ts';
+import { Turns } from '../kube/pause.ts';
 
 /** What a key has been through, as the work on it is told. */
 export type Attempt = {
@@ -61,6 +62,7 @@ export function createQueue(options: QueueOptions): Queue {
   const failing = new Map<string, { failures: number; readonly since: number }>();
   /** Keys that are ready because their wait is over, and not because of an event. */
   const overdue = new Set<string>();
+  const turns = new Turns();
   let closed = false;
 
   function add(key: string): void {
@@ -83,8 +85,8 @@ export function createQueue(options: QueueOptions): Queue {
   async function run(key: string): Promise<void> {
     const attempt = attemptOf(key);
     const isRetry = overdue.delete(key);
-    // The work begins after `working` knows of it.
-    const outcome = await Promise.resolve()
+    // The work begins after `working` knows of it. Work that waits for nothing would else leave no turn to anything else.
+    const outcome = await (turns.areDue ? turns.take() : Promise.resolve())
       .then(() => work(key, attempt))
       .then(
         (again) => ({ again }),

@@ -12,8 +12,8 @@ export type ReflectorPace = {
   /** The first and the longest wait after a failure. */
   readonly leastWait: number;
   readonly mostWait: number;
-  /** The longest wait where nobody answered at all: such an attempt costs a server nothing, and it is missed the more. */
-  readonly mostWaitUnanswered: number;
+  /** The longest wait where nobody answered at all, or the server says that it is busy (429): it passes soon. */
+  readonly mostWaitBrief: number;
   /** The wait while the kind is not served, or may not be read. */
   readonly refusedWait: number;
   /** A watch that says nothing for so long is dead: bookmarks come about every minute. */
@@ -25,7 +25,7 @@ export type ReflectorPace = {
 const PACE: ReflectorPace = {
   leastWait: 200,
   mostWait: 30_000,
-  mostWaitUnanswered: 3_000,
+  mostWaitBrief: 3_000,
   refusedWait: 30_000,
   silence: 90_000,
   steady: 5_000,
@@ -173,8 +173,10 @@ export class Reflector<T> {
     this.#state.set('failing', message);
     if (status !== undefined && ++this.#refusals >= REFUSALS_BEFORE_LIST) this.#version = undefined;
     const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) : 0;
-    const wait = Math.max(this.#backoff.next(), Math.min(asked, MOST_RETRY_AFTER_SECONDS) * 1000);
-    return error instanceof NoAnswer ? Math.min(wait, this.#pace.mostWaitUnanswered) : wait;
+    // 429 says when to come again; a watch cache that is being made anew says so for a moment.
+    const isBrief = error instanceof NoAnswer || status === 429;
+    const wait = Math.min(this.#backoff.next(), isBrief ? this.#pace.mostWaitBrief : this.#pace.mostWait);
+    return Math.max(wait, Math.min(asked, MOST_RETRY_AFTER_SECONDS) * 1000);
   }
 
   async #listPages(): Promise<void> {

@@ -24,7 +24,7 @@ test('everything that the bundle is made of reaches the build of the image', asy
 });
 
 test('the image runs the program of the bundle as the user that the pods run as', () => {
-  expect(JSON.parse(said('ENTRYPOINT'))).toEqual(['node', `/sluice/${PROGRAM}`]);
+  expect(JSON.parse(said('ENTRYPOINT'))).toEqual(['node', '--max-semi-space-size=16', `/sluice/${PROGRAM}`]);
   const [user] = said('USER').split(':');
   expect(fileText('chart/templates/_names.tpl')).toContain(`runAsUser: ${user}\n`);
 });
