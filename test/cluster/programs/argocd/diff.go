@@ -25,7 +25,7 @@ type verdict struct {
 }
 
 // diff compares each target with its live object, by the settings of every Application.
-func (s *session) diff() ([]verdict, error) {
+func (s *deployer) diff() ([]verdict, error) {
 	common, cleanup, err := s.commonOptions()
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func compare(target, live *unstructured.Unstructured, application string, option
 }
 
 // commonOptions are those that CompareAppState sets for every Application.
-func (s *session) commonOptions() ([]diff.Option, func(), error) {
+func (s *deployer) commonOptions() ([]diff.Option, func(), error) {
 	_, parser, err := s.kubectl.LoadOpenAPISchema(s.config)
 	if err != nil {
 		return nil, nil, err

@@ -29,8 +29,8 @@ import (
 // manager is Argo CD's field manager (common.ArgoCDSSAManager), also of client-side applies.
 const manager = "argocd-controller"
 
-// session is what both commands need.
-type session struct {
+// deployer is what both commands need.
+type deployer struct {
 	config   *rest.Config
 	kubectl  *kube.KubectlCmd
 	settings []application
@@ -50,7 +50,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if len(args) != 3 {
 		return usage
 	}
-	s, err := newSession(args[1], args[2], in)
+	s, err := newDeployer(args[1], args[2], in)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(answer)
 }
 
-func newSession(namespace, settingsFile string, in io.Reader) (*session, error) {
+func newDeployer(namespace, settingsFile string, in io.Reader) (*deployer, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func newSession(namespace, settingsFile string, in io.Reader) (*session, error) 
 	collected := &warnings{texts: []string{}}
 	rest.SetDefaultWarningHandler(collected)
 	kubectl := &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}
-	return &session{config: config, kubectl: kubectl, settings: settings, targets: targets, warnings: collected}, nil
+	return &deployer{config: config, kubectl: kubectl, settings: settings, targets: targets, warnings: collected}, nil
 }
 
 // warnings keeps what the API server and its webhooks warn of.

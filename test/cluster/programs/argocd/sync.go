@@ -14,7 +14,7 @@ type synced struct {
 }
 
 // sync applies the targets as Argo CD does with the sync options of an Application: validated, not forced.
-func (s *session) sync(app application) (*synced, error) {
+func (s *deployer) sync(app application) (*synced, error) {
 	operations, cleanup, err := s.kubectl.ManageResources(s.config)
 	if err != nil {
 		return nil, err
