@@ -1,6 +1,6 @@
 import { ROUTE_TABLE } from '../admission/routes.ts';
 import type { Controller } from '../controller/controller.ts';
-import { type Outcome, outcomeOf } from '../kube/api-error.ts';
+import { outcomeOf } from '../kube/api-error.ts';
 import type { Client } from '../kube/client.ts';
 import type { Discovery } from '../kube/discovery.ts';
 import type { RuleKind } from '../registration/kinds.ts';
@@ -62,8 +62,7 @@ export function followRuleKinds({ controller, discovery, client, setKinds, onFau
       if ((await missingVerbs(client, { group, plural })).length > 0) return 'missing';
       return { group, version, plural, scope: namespaced ? 'Namespaced' : 'Cluster' };
     } catch (error) {
-      const outcome: Outcome | undefined = outcomeOf(error);
-      if (outcome === undefined) throw error;
+      if (outcomeOf(error) === undefined) throw error;
       return 'missing';
     }
   }
