@@ -246,7 +246,7 @@ test('a script that is stored nowhere refuses the directive that names it, but n
 
 test('a script that was stopped from outside is refused with its name', async () => {
   const object = virtualService({ [KEY]: encodeDirective(directiveWith(ofUser, 30)) });
-  const stopped = new ScriptError(ofUser.name, 7, 'limit', `${ofUser.name}:7: stopped after 1000 ms`);
+  const stopped = new ScriptError(ofUser.name, 7, 'time', `${ofUser.name}:7: stopped after 1000 ms`);
   const { answer } = await judge(request({ object }), { decideIsolated: () => Promise.reject<Judged>(stopped) });
   expect(answer).toMatchObject({
     verdict: 'denied',

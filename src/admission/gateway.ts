@@ -113,8 +113,8 @@ function writeOf(request: AdmissionRequest, controllerUser: string): Write | und
   };
 }
 
-function answerOf({ verdict, failedScript }: Judged, request: AdmissionRequest): Answer {
-  const about = failedScript === undefined ? aboutOf(request) : { ...aboutOf(request), failedScript };
+function answerOf({ verdict, failure }: Judged, request: AdmissionRequest): Answer {
+  const about = failure === undefined ? aboutOf(request) : { ...aboutOf(request), failedScript: failure.script };
   switch (verdict.verdict) {
     case 'untouched':
       return allow({ warnings: verdict.warnings, about });

@@ -57,7 +57,7 @@ test('a verdict comes back from the thread without losing a digit', async () => 
 test('a script that fails refuses the write with its line, and is named', async () => {
   const failing = script('\nerror("no way")');
   const judged = await decideIsolated(writeWith(failing), [failing]);
-  expect(judged.failedScript).toBe('configmap/VirtualService');
+  expect(judged.failure?.script).toBe('configmap/VirtualService');
   expect(judged.verdict.verdict === 'denied' && judged.verdict.message).toMatch(/VirtualService:2: .*no way/);
 });
 

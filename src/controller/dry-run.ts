@@ -19,7 +19,8 @@ export type Subject = PlacedTarget & { readonly object: JsonMap; readonly script
 
 /** Why a step cannot be carried out as it is written: `path: what, and what to do`. */
 export type Obstacle = {
-  readonly message: string /** True where only a limit of time or memory was met. */;
+  readonly message: string;
+  /** True where a script was only stopped for the time that it took: the machine may have been busy. */
   readonly mayPass: boolean;
 };
 
@@ -93,9 +94,6 @@ type Played =
 /** The outcome for some of the target's Services; undefined when the step asks nothing of gateway objects. */
 type Outcome = undefined | { readonly problem: string; readonly mayPass: boolean } | { readonly isChanged: boolean };
 
-/** A denial says only in words that a script met the limit of time (`src/lua/limits.ts`); others are met again each time. */
-const TIME_LIMIT = /stopped after \d+ ms/;
-
 async function playStep(
   rollout: Rollout,
   step: number,
@@ -118,8 +116,8 @@ async function playStep(
       encodeDirective(directive),
     );
     const write: Write = { ...prepared.write, incoming, byController: true };
-    const { verdict } = await decide(write, scriptsFor(write, subject.script, pinned));
-    if (verdict.verdict === 'denied') return { problem: verdict.message, mayPass: TIME_LIMIT.test(verdict.message) };
+    const { verdict, failure } = await decide(write, scriptsFor(write, subject.script, pinned));
+    if (verdict.verdict === 'denied') return { problem: verdict.message, mayPass: failure?.reason === 'time' };
     return { isChanged: prepared.continues || isChanged(prepared.base, verdict) };
   };
   try {
@@ -134,7 +132,7 @@ async function playStep(
     return { reached };
   } catch (error) {
     if (!(error instanceof ScriptError)) throw error;
-    return { problem: error.message, mayPass: error.reason === 'limit' };
+    return { problem: error.message, mayPass: error.reason === 'time' };
   }
 }
 

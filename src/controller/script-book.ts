@@ -185,17 +185,14 @@ function isOther(a: ReadonlyMap<string, Verdict>, b: ReadonlyMap<string, Verdict
   return a.size !== b.size || [...b].some(([key, { script }]) => a.get(key)?.script.hash !== script.hash);
 }
 
-/**
- * Compiles a script where it can be stopped. It is run on an empty object: a text that does not compile fails before its
- * first line runs, and whatever else such a run ends with says nothing about the script.
- */
-export function compileIn(run: (job: 'runScript', input: string) => Promise<string>): CheckScript {
+/** Compiles a script where it can be stopped: the parser, too, is given hostile text. */
+export function compileIn(run: (job: 'compile', input: string) => Promise<string>): CheckScript {
   return async (script) => {
     try {
-      await run('runScript', JSON.stringify({ script, obj: {} }));
+      await run('compile', JSON.stringify(script));
       return undefined;
     } catch (error) {
-      if (error instanceof ScriptError) return error.reason === 'syntax' ? error.message : undefined;
+      if (error instanceof ScriptError) return error.message;
       throw error;
     }
   };

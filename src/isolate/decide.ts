@@ -1,27 +1,32 @@
 import { parseJson } from '../json/text.ts';
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
-import { type Script, ScriptError } from '../lua/script.ts';
+import { type Script, ScriptError, type ScriptErrorReason } from '../lua/script.ts';
 import { decide, type Verdict, type Write } from '../rewrite/decide.ts';
 import { createRewriter, RewriteFailed, type Rewriter } from '../rewrite/rewriter.ts';
 
 /** A verdict, and the script that failed on the way to it, if one did: a verdict's message is for people. */
-export type Judged = { readonly verdict: Verdict; readonly failedScript?: string };
+export type Judged = { readonly verdict: Verdict; readonly failure?: ScriptFailure };
+
+/** A script by its name, and why it failed. */
+export type ScriptFailure = { readonly script: string; readonly reason: ScriptErrorReason };
 
 /** Decides a write, and takes note of a script that fails. */
 export function judge(write: Write, rewriter: Rewriter): Judged {
-  let failedScript: string | undefined;
+  let failure: ScriptFailure | undefined;
   const verdict = decide(write, {
     ...rewriter,
     rewrite(object, original, directives, onFailure) {
       try {
         return rewriter.rewrite(object, original, directives, onFailure);
       } catch (error) {
-        if (error instanceof RewriteFailed && error.cause instanceof ScriptError) failedScript = error.cause.script;
+        if (error instanceof RewriteFailed && error.cause instanceof ScriptError) {
+          failure = { script: error.cause.script, reason: error.cause.reason };
+        }
         throw error;
       }
     },
   });
-  return failedScript === undefined ? { verdict } : { verdict, failedScript };
+  return failure === undefined ? { verdict } : { verdict, failure };
 }
 
 /** Writes what {@link runDecide} reads, without loss. */

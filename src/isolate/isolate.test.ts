@@ -36,6 +36,18 @@ test('a script that fails in another thread fails here with the same name, line 
   });
 });
 
+test('the job compile runs nothing, and names script and line of what is no Lua', async () => {
+  const compile = (text: string) =>
+    isolate?.run('compile', JSON.stringify(makeScript('ingress/nginx', text, new Map())));
+  started({ workers: 1 });
+  expect(await compile('while true do end')).toBe('');
+  await expect(compile('\nreturn = 1')).rejects.toMatchObject({
+    reason: 'syntax',
+    line: 2,
+    message: "ingress/nginx:2: unexpected symbol near '='",
+  });
+});
+
 test('a job that does not exist is our own failure, never the author’s', async () => {
   await expect(started({ workers: 1 }).run('nonsense', '')).rejects.toBeInstanceOf(JobFailed);
 });
@@ -46,7 +58,7 @@ test('input that is no JSON is our own failure', async () => {
 
 test('a thread that is stuck is stopped, and the error names script and line', async () => {
   const stopped = started({ workers: 1, milliseconds: 400 }).run('runScript', input(`\n${STUCK}`));
-  await expect(stopped).rejects.toMatchObject({ script: 'ingress/nginx', reason: 'limit' });
+  await expect(stopped).rejects.toMatchObject({ script: 'ingress/nginx', reason: 'time' });
   await expect(stopped).rejects.toThrow(/^ingress\/nginx:\d: stopped after 400 ms/);
 });
 

@@ -162,7 +162,7 @@ export function createIsolate({
   }
 
   function stop(thread: Thread): void {
-    end(thread, limitReached(thread, `stopped after ${milliseconds} ms: is there a loop that never ends?`));
+    end(thread, stopped(thread, 'time', `stopped after ${milliseconds} ms: is there a loop that never ends?`));
   }
 
   /** Takes a thread out of service; its job fails with the given error. */
@@ -232,13 +232,15 @@ function errorOf(error: Extract<FromWorker, { type: 'failed' }>['error']): Error
 
 function failureOf(thread: Thread, error: unknown, memoryMb: number): Error {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ERR_WORKER_OUT_OF_MEMORY') return limitReached(thread, `stopped: it takes more than ${memoryMb} MiB`);
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return stopped(thread, 'limit', `stopped: it takes more than ${memoryMb} MiB`);
+  }
   return new JobFailed(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
 /** Names the script and the line, as far as the stopped thread had told them. */
-function limitReached(thread: Thread, message: string): ScriptError {
+function stopped(thread: Thread, reason: 'limit' | 'time', message: string): ScriptError {
   const script = thread.script ?? thread.task?.job ?? 'a script';
   const line = Atomics.load(thread.line, 0) || undefined;
-  return new ScriptError(script, line, 'limit', `${script}:${line === undefined ? '' : `${line}:`} ${message}`);
+  return new ScriptError(script, line, reason, `${script}:${line === undefined ? '' : `${line}:`} ${message}`);
 }

@@ -1,6 +1,6 @@
 import { jsonText, parseJson } from '../json/text.ts';
 import { isMap, type Json, member, stringAt } from '../json/value.ts';
-import { runScript } from '../lua/run.ts';
+import { checkScript, runScript } from '../lua/run.ts';
 import type { Script } from '../lua/script.ts';
 import { runDecide } from './decide.ts';
 
@@ -15,6 +15,11 @@ export const JOBS: Readonly<Record<string, Job>> = {
     const obj = member(request, 'obj');
     if (!isMap(obj)) throw new TypeError('runScript needs a map as obj');
     return jsonText(runScript(scriptOf(member(request, 'script')), obj).value);
+  },
+  /** A script → nothing, where it and its modules compile. */
+  compile: (input) => {
+    checkScript(scriptOf(parseJson(input)));
+    return '';
   },
   /** `{write, scripts}` → the verdict on an admission. */
   decide: (input) => runDecide(input, scriptOf),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { runScript } from './run.ts';
+import { checkScript, runScript } from './run.ts';
 import { makeScript, ScriptError, type ScriptErrorReason } from './script.ts';
 
 const NAME = 'networking.istio.io/VirtualService';
@@ -137,6 +137,28 @@ test('two scripts with the same text keep their own names in errors', () => {
     "ingress/nginx:1: attempt to index a nil value (field 'a')",
     "ingress/higress:1: attempt to index a nil value (field 'a')",
   ]);
+});
+
+test('a run that is stopped for its CPU time says so: elsewhere it may be given more', () => {
+  const endless = makeScript('x', 'while true do end', new Map());
+  const stoppedFor = (limits: Parameters<typeof runScript>[2]) => {
+    try {
+      runScript(endless, {}, limits);
+    } catch (error) {
+      return error instanceof ScriptError ? error.reason : error;
+    }
+    return 'not stopped';
+  };
+  expect(stoppedFor({ milliseconds: 20, steps: Number.MAX_SAFE_INTEGER })).toBe('time');
+  expect(stoppedFor({ steps: 1000 })).toBe('limit');
+});
+
+test('a script is checked with its modules, and without being run', () => {
+  const check = (text: string, module: string) => () => checkScript(makeScript('x', text, new Map([['m', module]])));
+  expect(check('require("m") error("runs")', 'error("runs")')).not.toThrow();
+  expect(check('\nreturn =', '')).toThrow("x:2: unexpected symbol near '='");
+  expect(check('if false then require("m") end', '\nreturn =')).toThrow("x: m:2: unexpected symbol near '='");
+  expect(check(`return 1 --${'-'.repeat(300_000)}`, '')).toThrow('x: stopped: its source is longer than 262144 bytes');
 });
 
 test('limits that a caller sets are kept', () => {

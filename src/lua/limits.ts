@@ -36,6 +36,12 @@ export const LONGEST_STRING = 4 * 1024 * 1024;
 /** Thrown when a limit is reached. It is no Lua error: `pcall` does not see it. */
 export class LimitReached extends Error {
   override readonly name = 'LimitReached';
+  readonly reason: 'limit' | 'time';
+
+  constructor(message: string, reason: 'limit' | 'time' = 'limit') {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 const TURN = 250;
@@ -90,7 +96,7 @@ export class Meter {
     if (now <= this.#nextLook) return;
     const left = this.limits.milliseconds - (threadMilliseconds() - this.#cpuAtStart);
     if (left <= 0) {
-      throw new LimitReached(`stopped after ${this.limits.milliseconds} ms: is there a loop that never ends?`);
+      throw new LimitReached(`stopped after ${this.limits.milliseconds} ms: is there a loop that never ends?`, 'time');
     }
     this.#nextLook = now + left;
   }

@@ -65,6 +65,25 @@ export function runScript(script: Script, obj: JsonMap, limits?: Partial<Limits>
   }
 }
 
+/**
+ * Compiles a script and its modules, and runs nothing of them.
+ * @throws ScriptError for what is no Lua (`syntax`), or takes more than it may (`limit`, `time`)
+ */
+export function checkScript(script: Script): void {
+  const meter = new Meter(DEFAULT_LIMITS);
+  const machine = new Machine(script.name, meter);
+  try {
+    meter.source(script.text.length);
+    compiled(script, meter);
+    for (const [name, text] of Object.entries(script.modules)) {
+      meter.source(text.length);
+      compiledModule(name, text, meter);
+    }
+  } catch (error) {
+    throw scriptError(script, machine, error);
+  }
+}
+
 function described(value: Value): string {
   return value === undefined ? 'nothing: write `return obj.data` at its end' : `a ${typeName(value)}`;
 }
@@ -143,7 +162,7 @@ function scriptError(script: Script, machine: Machine, error: unknown): unknown 
   const line = machine.line();
   if (error instanceof SyntaxFault) return syntaxError(name, line, error);
   if (error instanceof LimitReached) {
-    return failure(line, 'limit', `${place(name, line)} ${error.message}`);
+    return failure(line, error.reason, `${place(name, line)} ${error.message}`);
   }
   if (error instanceof RangeError && error.message.includes('call stack')) {
     return failure(line, 'limit', `${place(name, line)} stopped: its calls are nested too deeply`);

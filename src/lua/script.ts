@@ -14,9 +14,10 @@ export type Script = {
 
 /**
  * Why a script failed: `syntax` (it does not compile), `runtime` (it raised an error), `limit` (it was stopped for what
- * it used), `result` (what it returned is no JSON object).
+ * it used, as it would be everywhere), `time` (it was stopped for its CPU time, which a faster or quieter machine may
+ * give it), `result` (what it returned is no JSON object).
  */
-export type ScriptErrorReason = 'syntax' | 'runtime' | 'limit' | 'result';
+export type ScriptErrorReason = 'syntax' | 'runtime' | 'limit' | 'time' | 'result';
 
 /** A failure that the script's author can mend. The message starts with the script's name and, where known, the line. */
 export class ScriptError extends Error {
