@@ -18,11 +18,11 @@ export const ADDRESSES: Readonly<Record<Half, string>> = { controller: '10.244.9
 export const NAMESPACE = 'sluice-system';
 
 /**
- * What Node makes of the memory limits of the chart: 512 MiB and 1 GiB. Without them it would take the machine's memory
- * for its own and collect garbage late.
+ * What Node makes of the memory limits of the chart, 512 MiB and 1 GiB, and of the flag in the image. Without them it
+ * would take the machine's memory for its own and collect garbage late.
  */
 const HEAPS: Readonly<Record<Half, readonly string[]>> = {
-  controller: ['--max-old-space-size=256', '--max-semi-space-size=1'],
+  controller: ['--max-old-space-size=256', '--max-semi-space-size=16'],
   webhook: ['--max-old-space-size=512', '--max-semi-space-size=16'],
 };
 

@@ -17,7 +17,10 @@ export async function arm(api: Api, arming: Arming): Promise<void> {
   let current = arming;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
-      await api.patch(resource, name, 'merge', armingPatch(current), { fieldManager: FIELD_MANAGER });
+      await api.patch(resource, name, 'merge', armingPatch(current), {
+        fieldManager: FIELD_MANAGER,
+        metadataOnly: true,
+      });
       return;
     } catch (error) {
       if (outcomeOf(error) === 'gone') return; // the watch brings it
@@ -43,7 +46,7 @@ export async function disarm(api: Api, { resource, seen: before, directive }: Ca
       const label =
         now.directives.length === 1 && hasOurLabel(object) ? { labels: { [LABELS.workloadType]: null } } : {};
       const metadata = { resourceVersion: resourceVersionOf(object), annotations: { [directive.key]: null }, ...label };
-      await api.patch(resource, name, 'merge', { metadata }, { fieldManager: FIELD_MANAGER });
+      await api.patch(resource, name, 'merge', { metadata }, { fieldManager: FIELD_MANAGER, metadataOnly: true });
       return;
     } catch (error) {
       if (outcomeOf(error) === 'gone') return;

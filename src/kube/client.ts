@@ -42,6 +42,8 @@ export type Page = {
 
 export type WriteOptions = {
   readonly fieldManager?: string;
+  /** The answer is the object's metadata, and not the whole of what was written. */
+  readonly metadataOnly?: boolean;
   readonly dryRun?: boolean;
   readonly subresource?: 'status' | 'scale';
   readonly signal?: AbortSignal;
@@ -203,7 +205,8 @@ export class Client {
     if (options.fieldManager !== undefined) query.set('fieldManager', options.fieldManager);
     if (options.force) query.set('force', 'true');
     const whole = query.size === 0 ? path : `${path}?${query}`;
-    return this.#object({ method, path: whole, body: jsonText(body), contentType, ...given(options) });
+    const accept = options.metadataOnly ? metadataAs('PartialObjectMetadata') : 'application/json';
+    return this.#object({ method, path: whole, body: jsonText(body), contentType, accept, ...given(options) });
   }
 
   async #object(call: Call, parse: (text: string) => Json = parseJson): Promise<KubeObject> {

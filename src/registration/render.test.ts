@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { FAILURE_POLICIES, ROUTE_TABLE } from '../admission/routes.ts';
 import { at, isList, type Json, type JsonMap, stringAt } from '../json/value.ts';
 import { type RuleKind, refusalOf } from './kinds.ts';
+import { joinedConditions } from './match-conditions.ts';
 import { base64, type RenderInputs, render } from './render.ts';
 import { withKinds } from './rules.ts';
 import { readTemplates } from './templates.ts';
@@ -29,6 +30,7 @@ test('without choices of an installation the entries are those of the templates,
   expect(webhooksOf()).toEqual(
     written.map((webhook) => ({
       ...webhook,
+      matchConditions: joinedConditions(webhook['matchConditions']),
       objectSelector: {},
       namespaceSelector: expect.anything(),
       clientConfig: {
@@ -42,6 +44,20 @@ test('without choices of an installation the entries are those of the templates,
       },
     })),
   );
+});
+
+test('the conditions of an entry are installed as one, which holds where all of them hold', () => {
+  const [installed, ...others] = (entry(ROUTE_TABLE.gateway.path)?.['matchConditions'] ?? []) as JsonMap[];
+  expect(others).toEqual([]);
+  expect(installed?.['name']).toBe('takes-part.lives.changes-something.no-rescue');
+  const parts = at(templates[0]?.entries[0]?.webhook, ['matchConditions']) as JsonMap[];
+  const expression = String(installed?.['expression']);
+  const places = parts.map((part) => expression.indexOf(`(\n${part['expression']}\n)`));
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(places).not.toContain(-1);
+  const between = parts.reduce((rest, part) => rest.replace(`(\n${part['expression']}\n)`, ''), expression);
+  expect(between).toBe(' && '.repeat(parts.length - 1));
+  expect(joinedConditions(undefined)).toEqual([]);
 });
 
 test('no entry ever sees kube-system, our own namespace or an excluded one', () => {

@@ -1,6 +1,7 @@
 import { type FailurePolicies, ROUTE_TABLE } from '../admission/routes.ts';
 import { isMap, type Json, type JsonMap } from '../json/value.ts';
 import { type RuleKind, refusalOf } from './kinds.ts';
+import { joinedConditions } from './match-conditions.ts';
 import { withKinds } from './rules.ts';
 import type { Template } from './templates.ts';
 
@@ -39,7 +40,10 @@ export function render({ kind, name, entries }: Template, inputs: RenderInputs):
     kind,
     metadata: { name, labels: OWN_LABELS, ownerReferences: [ownerReference(inputs.owner)] },
     webhooks: [
-      ...inForce.map(({ path, webhook }) => installed({ ...webhook, ...chosen(path, webhook, inputs) }, inputs)),
+      ...inForce.map(({ path, webhook }) => {
+        const matchConditions = joinedConditions(webhook['matchConditions']);
+        return installed({ ...webhook, matchConditions, ...chosen(path, webhook, inputs) }, inputs);
+      }),
       ...(inputs.retained.get(name) ?? []).map((webhook) => installed(webhook, inputs)),
     ],
   };

@@ -6,15 +6,17 @@ import { type Json, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { Client } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { RESOURCES, type Resource } from '../../src/kube/resource.ts';
+import { joinedConditions } from '../../src/registration/match-conditions.ts';
 import { readTemplates } from '../../src/registration/templates.ts';
 import { issueLocal, validFor } from '../../src/tls/generate.ts';
 import { cluster, succeeded } from '../cluster/cluster.ts';
 import { until } from '../cluster/until.ts';
 
 /**
- * The matchConditions of every entry, evaluated by the real API server: a copy of each entry, with policy `Fail` and for more
- * operations and kinds than the real one, calls a small webhook that notes who was called. An expression that cannot be
- * evaluated would refuse the write.
+ * The matchConditions of every entry, evaluated by the real API server: copies of each entry, with policy `Fail` and for more
+ * operations and kinds than the real one, call a small webhook that notes who was called. An expression that cannot be
+ * evaluated would refuse the write. One copy has the conditions as the templates have them, where the API server
+ * evaluates each on every write; the other has them as they are installed, in one.
  */
 
 const DIRECTIVE = 'directive.sluice.dev/demo';
@@ -24,6 +26,9 @@ const GROUP = 'conditions.example.com';
 const THING: Resource = { group: GROUP, version: 'v1', plural: 'things', kind: 'Thing', namespaced: true };
 
 const CONFIGURATION = 'registration-conditions-test';
+
+const FORMS = ['each', 'joined'] as const;
+type Form = (typeof FORMS)[number];
 
 const { client, kubectl, namespace: newNamespace, kubeconfig } = cluster();
 let server: Server;
@@ -89,21 +94,26 @@ async function installThings(): Promise<void> {
 async function installCopies(port: number, authority: string): Promise<void> {
   const webhooks = readTemplates()
     .flatMap(({ entries }) => entries)
-    .map(({ webhook }) => {
+    .flatMap(({ webhook }) => {
       const name = stringAt(webhook, 'name') ?? '';
       const rules = RULES[name];
       if (rules === undefined) throw new Error(`${name} is a new entry: say here which writes it has to be tried with`);
-      return {
-        name,
-        clientConfig: { url: `https://127.0.0.1:${port}/${name}`, caBundle: Buffer.from(authority).toString('base64') },
+      const conditions = webhook['matchConditions'] ?? [];
+      const forms: Readonly<Record<Form, Json>> = { each: conditions, joined: joinedConditions(conditions) };
+      return FORMS.map((form) => ({
+        name: `${form}.${name}`,
+        clientConfig: {
+          url: `https://127.0.0.1:${port}/${name}/${form}`,
+          caBundle: Buffer.from(authority).toString('base64'),
+        },
         admissionReviewVersions: ['v1'],
         sideEffects: 'None',
         failurePolicy: 'Fail',
         timeoutSeconds: 5,
         rules: rules.map((rule) => ({ ...rule, apiVersions: ['v1'], operations: ['CREATE', 'UPDATE', 'DELETE'] })),
-        matchConditions: webhook['matchConditions'] ?? [],
+        matchConditions: forms[form],
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
-      };
+      }));
     });
   await client.create(RESOURCES.mutatingWebhookConfiguration, {
     apiVersion: 'admissionregistration.k8s.io/v1',
@@ -114,7 +124,7 @@ async function installCopies(port: number, authority: string): Promise<void> {
   // API servers learn of a configuration by a watch.
   await until('the copies to be called', async () => {
     await client.create(THING, thing('probe', { [ORIGINAL]: '{}' }), { dryRun: true });
-    return called.size === Object.keys(RULES).length - 1; // all but the one for changes
+    return called.size === FORMS.length * (Object.keys(RULES).length - 1); // all but the one for changes
   });
 }
 
@@ -145,9 +155,11 @@ async function follow(steps: readonly Step[]): Promise<void> {
     await write().catch((cause: unknown) => {
       throw new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     });
-    seen.push([what, [...called].map((name) => name.split('.')[0] ?? '').sort()]);
+    seen.push([what, [...called].sort()]);
   }
-  expect(seen).toEqual(steps.map(([what, _, entries]) => [what, [...entries].sort()]));
+  const copies = (entries: readonly string[]) =>
+    entries.flatMap((entry) => FORMS.map((form) => `${entry}.sluice.dev/${form}`)).sort();
+  expect(seen).toEqual(steps.map(([what, _, entries]) => [what, copies(entries)]));
 }
 
 const annotate = (annotations: JsonMap) => ({ metadata: { annotations } });
