@@ -373,11 +373,55 @@ test('a kind is watched only while a Rollout names it', async () => {
   const { controller } = start(cluster);
   await becomes(cluster, 'ResolvedRefs', 'True', 'ResolvedRefs');
   expect(cluster.watched()).toEqual(['ConfigMap', 'ConfigMap', 'Deployment', 'Rollout', 'Service', 'VirtualService']);
-  expect(controller.namedKinds()).toContainEqual({
-    group: 'networking.istio.io',
-    kind: 'VirtualService',
-    rollouts: ['shop/web'],
+  expect(controller.kindsInUse()).toContainEqual({
+    ...{ group: 'networking.istio.io', kind: 'VirtualService', isCarried: false },
   });
+});
+
+const VIRTUAL_SERVICE_KIND = { group: 'networking.istio.io', kind: 'VirtualService' };
+const carrying = (): JsonMap => {
+  const directive = encodeDirective({
+    ...{ format: FORMAT, rollout: { namespace: 'shop', name: 'gone', uid: 'gone' } },
+    ...{ revision: 'r', step: 1, continues: false, action: { type: 'armed' } },
+  });
+  const { metadata, ...rest } = virtualService();
+  return { ...rest, metadata: { ...(metadata as JsonMap), annotations: { [directiveKey('gone')]: directive } } };
+};
+
+test('a kind stays in use as long as an object of it carries a directive, whoever names it', async () => {
+  const cluster = whole();
+  cluster.put(VIRTUAL_SERVICE, { ...carrying() });
+  const { controller } = start(cluster);
+  const told: boolean[] = [];
+  const isInUse = () => controller.kindsInUse().some(({ kind }) => kind === 'VirtualService');
+  controller.onKindsInUse(() => told.push(isInUse()));
+  await controller.ready;
+  cluster.onWrite = (what) => {
+    // The directive of a Rollout that is gone would be taken off; here it is kept, as one in a release is.
+    if (what.startsWith('patch VirtualService')) throw new ApiError(503, '', 'not now');
+  };
+  cluster.remove(RESOURCES.rollout, { namespace: 'shop', name: 'web' });
+  await vi.waitFor(() => expect(controller.kindsInUse().map(({ kind }) => kind)).toEqual(['VirtualService']));
+  expect(controller.kindsInUse()).toEqual([{ ...VIRTUAL_SERVICE_KIND, isCarried: true }]);
+  cluster.put(VIRTUAL_SERVICE, virtualService());
+  await vi.waitFor(() => expect(told.at(-1)).toBe(false));
+});
+
+test('a kind that was in use before this process began is in use until its objects have been seen', async () => {
+  const cluster = new TestCluster();
+  cluster.put(VIRTUAL_SERVICE, virtualService());
+  const { controller } = start(cluster);
+  controller.considerKind(VIRTUAL_SERVICE_KIND);
+  expect(controller.kindsInUse()).toEqual([{ ...VIRTUAL_SERVICE_KIND, isCarried: undefined }]);
+  await vi.waitFor(() => expect(controller.kindsInUse()).toEqual([]));
+  const other = new TestCluster();
+  other.put(VIRTUAL_SERVICE, carrying());
+  other.onWrite = () => {
+    throw new ApiError(503, '', 'not now');
+  };
+  const { controller: second } = start(other);
+  second.considerKind(VIRTUAL_SERVICE_KIND);
+  await vi.waitFor(() => expect(second.kindsInUse()).toEqual([{ ...VIRTUAL_SERVICE_KIND, isCarried: true }]));
 });
 
 test('a pinned script that somebody deletes or forges is there again; one that nothing uses goes after its grace', async () => {

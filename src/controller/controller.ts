@@ -10,13 +10,13 @@ import { PINNED_LABEL } from '../rollout/pinned-script.ts';
 import { type Api, type Log, type RecordEvent, TryAgain } from './api.ts';
 import type { Decide } from './dry-run.ts';
 import { createGatherer } from './gather.ts';
-import { type KindView, openKinds } from './kinds.ts';
+import { type KindInUse, type KindView, openKinds } from './kinds.ts';
 import { createPins, pinnedConfigMap } from './pins.ts';
 import { type Again, type Attempt, createQueue } from './queue.ts';
 import { createReconciler } from './reconcile.ts';
 import type { GroupKind } from './references.ts';
 import { storedRollout } from './rollout-entry.ts';
-import { type NamedKind, RolloutIndex } from './rollout-index.ts';
+import { RolloutIndex } from './rollout-index.ts';
 import { compileIn, createScriptBook } from './script-book.ts';
 import { createRecordStore } from './script-record.ts';
 import { scriptConfigMap } from './user-scripts.ts';
@@ -56,10 +56,12 @@ export type ControllerOptions = {
 export type Controller = {
   /** Resolves when everything has been seen once and the work on Rollouts has begun. */
   readonly ready: Promise<void>;
-  /** The kinds that Rollouts name, and which Rollouts do (`namespace/name`). */
-  namedKinds(): readonly NamedKind[];
-  /** Called when a kind is named for the first time, or no more. The answer ends that. */
-  onNamedKinds(listener: () => void): () => void;
+  /** The kinds that Rollouts name or whose objects carry a directive. */
+  kindsInUse(): readonly KindInUse[];
+  /** Called when {@link Controller.kindsInUse} may have changed. The answer ends that. */
+  onKindsInUse(listener: () => void): () => void;
+  /** Looks whether objects of this kind carry a directive, although no Rollout may name it any more. */
+  considerKind(kind: GroupKind): void;
   /** What is known of a kind: whether it is served, and may be read. */
   kind(kind: GroupKind): KindView;
   /** Keys that are ready, worked on, or wait for their time. */
@@ -228,8 +230,9 @@ export function openController(options: ControllerOptions): Controller {
 
   return {
     ready: opened.promise,
-    namedKinds: () => index.namedKinds(),
-    onNamedKinds: (listener) => index.onKinds(listener),
+    kindsInUse: () => kinds.inUse(),
+    onKindsInUse: (listener) => kinds.onInUse(listener),
+    considerKind: (kind) => kinds.consider(kind),
     kind: (kind) => kinds.of(kind),
     queueSize: () => queue.size(),
     async close() {

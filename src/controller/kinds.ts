@@ -26,6 +26,12 @@ export type KindView = {
   get(namespace: string, name: string): Seen | undefined;
 };
 
+/**
+ * A kind whose objects Sluice has to be asked about; `isCarried`: whether some of them carry a directive now, undefined
+ * while they have not been seen.
+ */
+export type KindInUse = GroupKind & { readonly isCarried: boolean | undefined };
+
 /** The objects that Rollouts name: a watch for each kind, only while some Rollout names it or an object has a directive. */
 export type Kinds = {
   of(kind: GroupKind): KindView;
@@ -35,6 +41,15 @@ export type Kinds = {
   nameScript(hash: string): boolean;
   /** Whether some kind has not answered yet, neither with its objects nor with a refusal. */
   areStarting(): boolean;
+  /**
+   * The kinds that Rollouts name or whose objects carry a directive, whether or not its Rollout is still there; and those
+   * of {@link Kinds.consider} as long as it is not known.
+   */
+  inUse(): KindInUse[];
+  /** Called when {@link Kinds.inUse} may have changed. The answer ends that. */
+  onInUse(listener: () => void): () => void;
+  /** Looks through the objects of a kind that no Rollout may name: it was in use before this process began. */
+  consider(kind: GroupKind): void;
   /** Whether every object of every watched kind has been seen, so that what is not found is not there. */
   haveAllBeenSeen(): boolean;
   close(): void;
@@ -66,6 +81,8 @@ const NOT_SERVED = { state: 'notServed', message: '' } as const;
 type WatchedKind = {
   readonly kind: GroupKind;
   readonly isWorkload: boolean;
+  /** Asked for by {@link Kinds.consider}. */
+  readonly isConsidered: boolean;
   resource: Resource | undefined;
   watch: Watch<Seen> | undefined;
   state: { readonly state: WatchState; readonly message: string };
@@ -90,15 +107,24 @@ const UNKNOWN: KindView = {
 
 export function openKinds({ watcher, index, clock, always, queue, onState }: KindsOptions): Kinds {
   const kinds = new Map<string, WatchedKind>();
+  const inUseListeners = new Set<() => void>();
   let closed = false;
 
   const isAlways = (kind: GroupKind) => always.some((other) => kindKey(other) === kindKey(kind));
-  const isWanted = (entry: WatchedKind) => isAlways(entry.kind) || index.names(entry.kind) || entry.carriers.size > 0;
+  const isUnknown = ({ wasSynced, state }: WatchedKind) => !wasSynced && state.state !== 'notServed';
+  const isInUse = (entry: WatchedKind) =>
+    index.names(entry.kind) || entry.carriers.size > 0 || (entry.isConsidered && isUnknown(entry));
+  const isWanted = (entry: WatchedKind) => isAlways(entry.kind) || isInUse(entry);
 
   function refresh(): void {
     if (closed) return;
     for (const kind of [...always, ...index.namedKinds()]) if (!kinds.has(kindKey(kind))) start(kind);
     for (const entry of kinds.values()) linger(entry);
+    tellInUse();
+  }
+
+  function tellInUse(): void {
+    for (const listener of inUseListeners) listener();
   }
 
   function linger(entry: WatchedKind): void {
@@ -112,10 +138,11 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     });
   }
 
-  function start(kind: GroupKind): void {
+  function start(kind: GroupKind, isConsidered = false): void {
     const entry: WatchedKind = {
       kind,
       isWorkload: isAlways(kind),
+      isConsidered,
       resource: undefined,
       watch: undefined,
       state: { state: 'starting', message: '' },
@@ -217,13 +244,19 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     const hasSynced = entry.watch?.hasSynced() ?? !(entry.resource?.namespaced ?? true);
     const isNews = before.state !== state.state || before.message !== state.message || hasSynced !== entry.wasSynced;
     entry.wasSynced = hasSynced;
-    if (isNews) queue(index.namingKind(entry.kind));
+    if (isNews) {
+      queue(index.namingKind(entry.kind));
+      linger(entry);
+      tellInUse();
+    }
     onState();
   }
 
   function receive(entry: WatchedKind, { before, after }: Change<Seen>): void {
+    const wasCarried = entry.carriers.size > 0;
     if (before !== undefined) carry(entry, before, -1);
     if (after !== undefined) carry(entry, after, 1);
+    if (wasCarried !== entry.carriers.size > 0) tellInUse();
     // A Deployment's status changes with every pod; nothing that is decided here depends on it.
     if (entry.isWorkload && before !== undefined && after !== undefined && isSameButVersion(before, after)) return;
     const object = after ?? before;
@@ -273,6 +306,20 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
             .flatMap((directive) => (resource === undefined ? [] : [{ kind, resource, seen: object, directive }])),
         ),
       ),
+    inUse: () =>
+      [...kinds.values()].filter(isInUse).map((entry) => {
+        const isCarried = entry.carriers.size > 0 || (isUnknown(entry) ? undefined : false);
+        return { ...entry.kind, isCarried };
+      }),
+    onInUse(listener) {
+      inUseListeners.add(listener);
+      return () => inUseListeners.delete(listener);
+    },
+    consider(kind) {
+      if (closed || kinds.has(kindKey(kind))) return;
+      start(kind, true);
+      tellInUse();
+    },
     nameScript: (hash) => [...kinds.values()].some(({ scripts }) => scripts.has(hash)),
     areStarting: () => [...kinds.values()].some(({ state }) => state.state === 'starting'),
     haveAllBeenSeen: () =>

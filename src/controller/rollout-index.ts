@@ -1,9 +1,6 @@
 import { type GroupKind, isWatched, kindKey, type Reference, referenceKey } from './references.ts';
 import { type RolloutEntry, rolloutEntry, type StoredRollout } from './rollout-entry.ts';
 
-/** A kind that Rollouts name, and which of them do (`namespace/name`). */
-export type NamedKind = GroupKind & { readonly rollouts: readonly string[] };
-
 /**
  * All Rollouts, found by name or by an object that they name: a change of an object leads to the few Rollouts that it
  * matters to, whatever their number is.
@@ -48,8 +45,8 @@ export class RolloutIndex {
     return this.#byKind.get(kindKey(kind))?.rollouts ?? NONE;
   }
 
-  namedKinds(): readonly NamedKind[] {
-    return [...this.#byKind.values()].map(({ kind, rollouts }) => ({ ...kind, rollouts: [...rollouts].sort() }));
+  namedKinds(): readonly GroupKind[] {
+    return [...this.#byKind.values()].map(({ kind }) => kind);
   }
 
   /** Whether any Rollout names an object of this kind. */

@@ -58,6 +58,16 @@ export class Discovery {
     return (await this.#resourcesOf(group)).get(kind);
   }
 
+  /**
+   * The kind that a CRD calls by this plural; undefined when there is no such CRD.
+   * @throws NoAnswer when that cannot be found out at present.
+   */
+  async kindOf(group: string, plural: string): Promise<GroupKind | undefined> {
+    await this.#ready();
+    const found = this.#store.get(`${plural}.${group}`); // the name that a CRD must have
+    return found && { group: found.group, kind: found.kind };
+  }
+
   /** Called when a CRD has come, gone, or says something else of its kind. The answer ends that. */
   onChange(listener: (kind: GroupKind) => void): () => void {
     return this.#store.onChange(({ before, after }) => {

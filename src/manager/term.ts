@@ -83,6 +83,7 @@ export function openTerm({ client, settings, library, log, onFault }: TermParts)
     controller,
     discovery,
     client,
+    stored: () => registration.storedKinds(),
     onFault,
     setKinds(kinds) {
       for (const { kind, reason } of registration.setKinds(kinds)) log.warn({ kind }, `no webhook rule: ${reason}`);

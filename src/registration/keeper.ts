@@ -9,7 +9,14 @@ import { type ConversionState, CRD_NAMES, callsUs, howToAdopt } from './conversi
 import { createDamping, type Timers } from './damping.ts';
 import { type Endpoint, readyEndpoints } from './endpoints.ts';
 import { type RuleKind, refusalOf } from './kinds.ts';
-import { carriedBundles, crdIntent, type Observed, planRegistration, type RegistrationPlan } from './plan.ts';
+import {
+  carriedBundles,
+  crdIntent,
+  type Observed,
+  planRegistration,
+  type RegistrationPlan,
+  storedKinds,
+} from './plan.ts';
 import { SERVICE } from './render.ts';
 import { readTemplates, type Template } from './templates.ts';
 import { followWebhooks, type KnownWebhook } from './webhooks.ts';
@@ -65,9 +72,11 @@ export type Registration = {
   trust(bundle: string): void;
   /**
    * The kinds that Rollouts name, as discovery found them, for as long as a Rollout names them or one of their objects is in
-   * a release. Returns those that get no rule, and why.
+   * a release. Until the first call the rules that are stored stay as they are. Returns those that get no rule, and why.
    */
   setKinds(kinds: readonly RuleKind[]): readonly { readonly kind: RuleKind; readonly reason: string }[];
+  /** The kinds that stored rules name beyond those of the templates: what was in use before this process began. */
+  storedKinds(): Promise<readonly RuleKind[]>;
   /** The bundles that configurations and CRDs carry, and the certificate that each ready webhook serves, asked now. */
   inUse(): Promise<{ bundles: readonly string[]; served: readonly string[] }>;
   state(): RegistrationState;
@@ -103,7 +112,8 @@ export function keepRegistration(options: RegistrationOptions): Registration {
   const echoes = new Map<string, { version: string; until: number }>();
   const remarks = new Set<string>();
   let bundle: string | undefined;
-  let kinds: readonly RuleKind[] = [];
+  let kinds: readonly RuleKind[] | undefined;
+  const seen = Promise.withResolvers<void>();
   let owner: Observed['owner'];
   let plan: RegistrationPlan = NOTHING_KNOWN;
   let calledBefore: ReadonlySet<string> = new Set();
@@ -162,6 +172,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
   /** @returns after how many milliseconds to look again, if nothing changes */
   async function pass(): Promise<number> {
     if (!view.synced()) return RESYNC;
+    seen.resolve();
     webhooks.follow(readyEndpoints(view.slices()));
     plan = planRegistration(observe());
     if (owner === undefined || plan.writes.length > 0) {
@@ -230,6 +241,10 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       kinds = judged.filter(({ reason }) => reason === undefined).map(({ kind }) => kind);
       wake();
       return judged.flatMap(({ kind, reason }) => (reason === undefined ? [] : [{ kind, reason }]));
+    },
+    async storedKinds() {
+      await seen.promise;
+      return storedKinds(observe());
     },
     async inUse() {
       const served = (await webhooks.askAll()).map(({ answer }) => answer?.certificate ?? '');

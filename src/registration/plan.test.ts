@@ -3,7 +3,8 @@ import { CONVERSION_PATH, FAILURE_POLICIES, ROUTE_TABLE } from '../admission/rou
 import { at, type JsonMap, stringAt } from '../json/value.ts';
 import type { KubeObject } from '../kube/client.ts';
 import { conversionFor, conversionState } from './conversion.ts';
-import { carriedBundles, type Observed, planRegistration } from './plan.ts';
+import type { RuleKind } from './kinds.ts';
+import { carriedBundles, type Observed, planRegistration, storedKinds } from './plan.ts';
 import { base64 } from './render.ts';
 import { readTemplates } from './templates.ts';
 
@@ -50,6 +51,31 @@ const OURS = { labels: { 'app.kubernetes.io/name': 'sluice' } };
 test('what has been written is not written again', () => {
   expect(planned({}).writes.map(({ object }) => nameOf(object))).toEqual([MUTATING, 'zz-sluice-validating']);
   expect(planned({ live: stored() }).writes).toEqual([]);
+});
+
+test('rules that are stored stay until it is known which kinds are in use', () => {
+  const kinds: RuleKind[] = [
+    { group: 'traefik.io', version: 'v1alpha1', plural: 'ingressroutes', scope: 'Namespaced' },
+    { group: 'networking.istio.io', version: 'v1', plural: 'virtualservices', scope: 'Namespaced' },
+  ];
+  const live = stored({ kinds });
+  expect(storedKinds({ ...observed, live })).toEqual([...kinds].sort((a, b) => (a.group < b.group ? -1 : 1)));
+  expect(storedKinds({ ...observed, live: stored() })).toEqual([]);
+  expect(planned({ live, kinds: undefined }).writes).toEqual([]);
+  expect(planned({ live, kinds: [] }).writes.map(({ object }) => nameOf(object))).toEqual([MUTATING]);
+  expect(planned({ kinds: undefined }).writes).toHaveLength(2);
+});
+
+test('a rule for a kind that may have none does not stay, wherever it came from', () => {
+  const live = stored();
+  const object = live.get(MUTATING) ?? {};
+  const secrets = { apiGroups: [''], apiVersions: ['v1'], resources: ['secrets'], operations: ['CREATE'] };
+  const [first = {}, ...others] = at(object, ['webhooks']) as JsonMap[];
+  const rules = [...(first['rules'] as JsonMap[]), { ...secrets, scope: 'Namespaced' }];
+  live.set(MUTATING, { ...object, webhooks: [{ ...first, rules }, ...others] });
+  const [write] = planned({ live, kinds: undefined }).writes;
+  expect(nameOf(write?.object ?? {})).toBe(MUTATING);
+  expect(JSON.stringify(write?.object)).not.toContain('secrets');
 });
 
 test.each<[string, Partial<Observed>]>([

@@ -1,12 +1,13 @@
-import { CONVERSION_PATH, type FailurePolicies } from '../admission/routes.ts';
+import { CONVERSION_PATH, type FailurePolicies, ROUTE_TABLE } from '../admission/routes.ts';
 import { at, isList, isMap, type JsonMap, stringAt } from '../json/value.ts';
 import type { KubeObject } from '../kube/client.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import { type Intent, isAsIntended } from './apply.ts';
 import { type ConversionState, CRD_NAMES, callsUs, conversionFor, conversionState } from './conversion.ts';
-import type { RuleKind } from './kinds.ts';
+import { type RuleKind, refusalOf } from './kinds.ts';
 import { type PathPlan, planPaths, type Served } from './paths.ts';
 import { type RenderInputs, render, SERVICE } from './render.ts';
+import { furtherKinds } from './rules.ts';
 import { pathOf, type Template } from './templates.ts';
 
 /** Everything that a decision needs. */
@@ -19,7 +20,8 @@ export type Observed = {
   readonly owner: RenderInputs['owner'] | undefined;
   /** Undefined while there is none. */
   readonly bundle: string | undefined;
-  readonly kinds: readonly RuleKind[];
+  /** The kinds that need rules; undefined until that is known: the rules that there are stay then. */
+  readonly kinds: readonly RuleKind[] | undefined;
   /** What each ready webhook serves. */
   readonly ready: readonly Served[];
   /** Our configurations and CRDs as they are stored, by name. */
@@ -93,7 +95,8 @@ function writesFor(
   const { templates, live, bundle = '', namespace, owner = { name: '', uid: '' } } = observed; // there, or nothing is written
   const configurations = templates.map((template): Intent => {
     const retained = new Map([[template.name, retainedEntries(template, observed, waiting)]]);
-    const object = render(template, { ...observed, bundle, owner, paths, retained });
+    const kinds = observed.kinds ?? storedKinds(observed);
+    const object = render(template, { ...observed, kinds, bundle, owner, paths, retained });
     return { resource: CONFIGURATIONS[template.kind], object, exact: ['webhooks'] };
   });
   const conversion = conversionFor(namespace, bundle);
@@ -102,6 +105,22 @@ function writesFor(
     const name = stringAt(intent.object, 'metadata', 'name') ?? '';
     const isEmpty = !live.has(name) && isEmptyList(intent.object['webhooks']);
     return !isEmpty && !isAsIntended(live.get(name), intent);
+  });
+}
+
+/** The kinds that the stored gateways' entry has rules for, beyond those of its template. */
+export function storedKinds({
+  templates,
+  live,
+  namespace,
+}: Pick<Observed, 'templates' | 'live' | 'namespace'>): RuleKind[] {
+  return templates.flatMap(({ name, entries }) => {
+    const template = entries.find(({ path }) => path === ROUTE_TABLE.gateway.path)?.webhook;
+    const stored = ownEntries(live.get(name), namespace).find(
+      (webhook) => pathOf(webhook) === ROUTE_TABLE.gateway.path,
+    );
+    const kinds = furtherKinds(stored?.['rules'] ?? [], template?.['rules'] ?? []);
+    return template === undefined ? [] : kinds.filter((kind) => refusalOf(kind) === undefined);
   });
 }
 

@@ -11,12 +11,15 @@ export type Verb = (typeof VERBS)[number];
  * writes would wait for a webhook that no directive ever reaches.
  * @throws as {@link Client.ask}
  */
-export async function missingVerbs(client: Client, kind: Pick<RuleKind, 'group' | 'plural'>): Promise<Verb[]> {
+export async function missingVerbs(
+  client: Pick<Client, 'ask'>,
+  kind: Pick<RuleKind, 'group' | 'plural'>,
+): Promise<Verb[]> {
   const allowed = await Promise.all(VERBS.map((verb) => mayWe(client, verb, kind)));
   return VERBS.filter((_, index) => !allowed[index]);
 }
 
-async function mayWe(client: Client, verb: Verb, { group, plural }: Pick<RuleKind, 'group' | 'plural'>) {
+async function mayWe(client: Pick<Client, 'ask'>, verb: Verb, { group, plural }: Pick<RuleKind, 'group' | 'plural'>) {
   const review = await client.ask('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SelfSubjectAccessReview',

@@ -21,6 +21,12 @@ export function withKinds(rules: Json, kinds: readonly RuleKind[]): JsonMap[] {
   return grouped([...known, ...[...given.values()].sort(byName)]);
 }
 
+/** The kinds that the rules of a stored entry name beyond those of its template, each in the version it is matched in. */
+export function furtherKinds(stored: Json, template: Json): RuleKind[] {
+  const known = new Set(kindsOf(template).map((kind) => JSON.stringify(kind)));
+  return kindsOf(stored).filter((kind) => !known.has(JSON.stringify(kind)));
+}
+
 function identity({ group, plural }: RuleKind): string {
   return `${plural}.${group}`;
 }
