@@ -81,8 +81,8 @@ const NOT_SERVED = { state: 'notServed', message: '' } as const;
 type WatchedKind = {
   readonly kind: GroupKind;
   readonly isWorkload: boolean;
-  /** Asked for by {@link Kinds.consider}. */
-  readonly isConsidered: boolean;
+  /** Some objects may carry a directive, as they did before this watch: asked for by {@link Kinds.consider}, or seen. */
+  isConsidered: boolean;
   resource: Resource | undefined;
   watch: Watch<Seen> | undefined;
   state: { readonly state: WatchState; readonly message: string };
@@ -204,6 +204,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     }
     entry.watch?.close();
     entry.cancelRetry();
+    entry.isConsidered ||= entry.carriers.size > 0;
     entry.carriers.clear();
     entry.scripts.clear();
     entry.resource = resource;
@@ -316,8 +317,10 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
       return () => inUseListeners.delete(listener);
     },
     consider(kind) {
-      if (closed || kinds.has(kindKey(kind))) return;
-      start(kind, true);
+      if (closed) return;
+      const known = kinds.get(kindKey(kind));
+      if (known === undefined) start(kind, true);
+      else known.isConsidered = true;
       tellInUse();
     },
     nameScript: (hash) => [...kinds.values()].some(({ scripts }) => scripts.has(hash)),

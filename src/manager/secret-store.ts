@@ -20,11 +20,11 @@ export function secretStore(client: Client, namespace: string): SecretStore {
       const encoded = Object.fromEntries(
         Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
       );
+      // Without a type: it cannot be changed, and cert-manager leaves one behind of type kubernetes.io/tls.
       const object = (metadata: Record<string, string>): KubeObject => ({
         apiVersion: 'v1',
         kind: 'Secret',
         metadata: { namespace, name, labels: { 'app.kubernetes.io/part-of': 'sluice' }, ...metadata },
-        type: 'Opaque',
         data: encoded,
       });
       try {

@@ -247,6 +247,8 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       return storedKinds(observe());
     },
     async inUse() {
+      // What has not been read would look as if nothing carried an old CA any more.
+      if (!view.synced()) throw new Error('the webhook configurations have not been read yet');
       const served = (await webhooks.askAll()).map(({ answer }) => answer?.certificate ?? '');
       return { bundles: carriedBundles(observe()), served };
     },

@@ -154,6 +154,16 @@ const HARMLESS: Damage[] = [
     ['AuthoritySecretDamaged', 'BundleChanged', ...ROTATION],
   ],
   [
+    'two deleted Secrets',
+    () => ({ [AUTHORITY_SECRET]: undefined, [SERVING_SECRET]: undefined }),
+    ['AuthorityKeyMissing', 'BundleChanged', ...ROTATION],
+  ],
+  [
+    'a deleted authority Secret beside garbage instead of the serving key',
+    (_, serving) => ({ [AUTHORITY_SECRET]: undefined, [SERVING_SECRET]: { ...serving, 'tls.key': GARBAGE } }),
+    ['AuthorityKeyMissing', 'BundleChanged', ...ROTATION],
+  ],
+  [
     'an empty bundle beside the pair',
     (_, serving) => ({ [SERVING_SECRET]: { ...serving, 'ca.crt': '' } }),
     ['BundleChanged'],
@@ -185,11 +195,6 @@ const AT_ONCE: Damage[] = [
     }),
     ['ServingNotTrusted'],
   ],
-  [
-    'two deleted Secrets',
-    () => ({ [AUTHORITY_SECRET]: undefined, [SERVING_SECRET]: undefined }),
-    ['AuthorityMissing', 'ServingMissing'],
-  ],
 ];
 
 test.each([...HARMLESS, ...AT_ONCE])(
@@ -219,6 +224,28 @@ test.each(HARMLESS)('%s never breaks a handshake', async (_what, damage) => {
   expect([failure(old), failure()]).toEqual([undefined, undefined]);
   const end = kept.time.now() + HOUR;
   while (kept.time.now() < end) await kept.time.step(() => expect(failure()).toBeUndefined());
+});
+
+test('two Secrets that are deleted one after the other, with looks in between, break no handshake', async () => {
+  await install();
+  for (const name of [AUTHORITY_SECRET, SERVING_SECRET]) {
+    const old = kept.keeper?.trusted();
+    kept.secrets.put(name, undefined);
+    await kept.keeper?.check();
+    expect([failure(old), failure()]).toEqual([undefined, undefined]);
+  }
+  const end = kept.time.now() + HOUR;
+  while (kept.time.now() < end) await kept.time.step(() => expect(failure()).toBeUndefined());
+  expect(kept.reasons().slice(-3)).toEqual(ROTATION);
+});
+
+test('a keeper that starts after both Secrets are lost makes new ones at once: nobody knows the old pair', async () => {
+  await install();
+  await kept.keeper?.close();
+  for (const name of [AUTHORITY_SECRET, SERVING_SECRET]) kept.secrets.put(name, undefined);
+  await kept.start(SETTINGS, issuer).check();
+  expect(kept.reasons()).toEqual(['AuthorityMissing', 'ServingMissing']);
+  expect(failure()).toBeUndefined();
 });
 
 test.each([

@@ -2,7 +2,16 @@ import type { CertificateReason } from './action.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import { type CertificateSettings, paceOf } from './pace.ts';
 import { planCertificates } from './plan.ts';
-import { AUTHORITY_SECRET, bundleOf, readStored, SERVING_SECRET, type SecretStore, type Stored } from './secrets.ts';
+import {
+  AUTHORITY_SECRET,
+  bundleOf,
+  readStored,
+  SERVING_SECRET,
+  type SecretData,
+  type SecretStore,
+  type Stored,
+} from './secrets.ts';
+import { canSign, issuerOf } from './serving-plan.ts';
 import { type InUse, measureSettling, NOTHING_SETTLED } from './settling.ts';
 import { type Issuer, LOCAL_ISSUER, secretAfter } from './written.ts';
 
@@ -43,7 +52,7 @@ const MOST_STEPS = 50;
 /**
  * Keeps both Secrets: read, plan, write, until there is nothing to do; then sleeps as the plan says. Any number of keepers may run at
  * once: every write names the version that it is based on, and whoever loses reads again. All state is in the Secrets,
- * hence a keeper may end at any moment.
+ * hence a keeper may end at any moment; what it remembers only helps when both Secrets are lost.
  * @throws for settings that cannot work.
  */
 export function keepCertificates(options: KeeperOptions): CertificateKeeper {
@@ -52,6 +61,8 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   const listeners = new Set<(bundle: string) => void>();
   const measure = measureSettling();
   let trusted: string | undefined;
+  /** The serving Secret when it last held a sound pair: what webhooks go on serving. */
+  let lastSound: SecretData | undefined;
   let closed = false;
   let callOff = (): void => undefined;
   let last = Promise.resolve();
@@ -65,7 +76,10 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   };
 
   const step = async (): Promise<number | 'again'> => {
-    const { stored, versions } = await readSecrets(options.secrets);
+    const { authority, serving, versions } = await readSecrets(options.secrets);
+    const found = readStored(authority, serving);
+    if (found.serving.state === 'sound') lastSound = serving;
+    const stored = found.serving.state === 'sound' ? found : withServed(found, authority, lastSound, clock.now());
     announce(bundleOf(stored.authorities));
     // With one CA there is nothing to wait for, and nobody needs to be asked.
     const settled =
@@ -131,20 +145,36 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   };
 }
 
+/**
+ * When a pair is lost together with the key that could sign another for the same CA, no certificate that is made now is
+ * trusted by API servers yet. The pair that webhooks still serve goes back into its Secret then, and is replaced as in
+ * any rotation: once another CA is trusted everywhere.
+ */
+function withServed(
+  found: Stored,
+  authority: SecretData | undefined,
+  served: SecretData | undefined,
+  now: number,
+): Stored {
+  if (served === undefined) return found;
+  const before = readStored(authority, served);
+  const issuer = issuerOf(before, now);
+  if (issuer === undefined || canSign(issuer, now)) return found;
+  return { ...before, published: '' };
+}
+
 type Versions = Record<typeof AUTHORITY_SECRET | typeof SERVING_SECRET, string | 'absent'>;
 
 /**
  * The authority Secret is read first. When another keeper writes both in between, the list of CAs is the older one, and what
  * would be concluded from a certificate of a CA that is not in it is a write of the list, which is a conflict then.
  */
-async function readSecrets(secrets: SecretStore): Promise<{ stored: Stored; versions: Versions }> {
+async function readSecrets(secrets: SecretStore) {
   const authority = await secrets.read(AUTHORITY_SECRET);
   const serving = await secrets.read(SERVING_SECRET);
-  return {
-    stored: readStored(authority?.data, serving?.data),
-    versions: {
-      [AUTHORITY_SECRET]: authority?.resourceVersion ?? 'absent',
-      [SERVING_SECRET]: serving?.resourceVersion ?? 'absent',
-    },
+  const versions: Versions = {
+    [AUTHORITY_SECRET]: authority?.resourceVersion ?? 'absent',
+    [SERVING_SECRET]: serving?.resourceVersion ?? 'absent',
   };
+  return { authority: authority?.data, serving: serving?.data, versions };
 }

@@ -7,7 +7,7 @@ const HOSTS = ['sluice-webhook.sluice-system.svc'];
 test('with the default lifetimes the waits are those that were asked for', () => {
   expect(paceOf({ hosts: HOSTS, ...DEFAULT_LIFETIMES })).toEqual({
     settle: 300_000,
-    backDate: 300_000,
+    backDate: 3_600_000,
     quiet: 300_000,
     poll: 10_000,
     rest: 600_000,

@@ -32,7 +32,7 @@ const SHORTEST = 30_000;
 /** The waits, in milliseconds, made to fit the lifetimes. */
 export type Pace = {
   readonly settle: number;
-  /** How far `notBefore` lies in the past: clocks of other machines may be behind. */
+  /** How far `notBefore` lies in the past: clocks of other machines may be behind, or ours ahead. */
   readonly backDate: number;
   /** A certificate younger than this is renewed only when it is of no use; nor is one renewed to gain less than this. */
   readonly quiet: number;
@@ -56,7 +56,7 @@ export function paceOf({ authorityLifetime, servingLifetime, settle }: Certifica
   const settled = Math.min(settle, share);
   return {
     settle: settled,
-    backDate: Math.min(5 * MINUTE, share),
+    backDate: Math.min(60 * MINUTE, share),
     quiet: Math.min(5 * MINUTE, share),
     poll: Math.max(50, Math.min(10_000, settled / 5)),
     rest: Math.min(10 * MINUTE, share),

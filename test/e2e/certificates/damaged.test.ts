@@ -86,6 +86,7 @@ describe('no admission fails', () => {
     ['the bundle beside it is emptied', () => write(SERVING_SECRET, { 'ca.crt': '' })],
     ['the key of the authority is garbage', () => write(AUTHORITY_SECRET, { 'ca.key': 'garbage' })],
     ['the certificate of the authority is garbage', () => write(AUTHORITY_SECRET, { 'ca.crt': 'garbage' })],
+    ['both Secrets are deleted', () => remove(AUTHORITY_SECRET, SERVING_SECRET)],
   ])('when %s', async (title, damage) => {
     expect(await damaged(title, damage)).toEqual([]);
   });
@@ -93,7 +94,6 @@ describe('no admission fails', () => {
 
 describe('it takes seconds until admissions succeed again', () => {
   test.each<[string, () => Promise<void>]>([
-    ['both Secrets are deleted', () => remove(AUTHORITY_SECRET, SERVING_SECRET)],
     [
       'a whole pair of a foreign CA is put in its place',
       async () => {
