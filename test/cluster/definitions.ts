@@ -22,19 +22,40 @@ export function definitionsPath(name: Definitions): string {
   return join(folder(), `${name}.yaml`);
 }
 
-/** Copies what is missing into the cache. Needs Go and, the first time, the Go module proxy. */
+/** Those that are not in the cache yet, so that Go is needed for them. */
+export function missingDefinitions(): Definitions[] {
+  return (Object.keys(FILES) as Definitions[]).filter((name) => !existsSync(definitionsPath(name)));
+}
+
+/**
+ * Copies what is missing into the cache. Needs Go and, the first time, the Go module proxy.
+ * @throws with Go's words when it cannot
+ */
 export async function fetchDefinitions(say: (line: string) => void): Promise<void> {
-  const missing = Object.entries(FILES).filter(([name]) => !existsSync(definitionsPath(name as Definitions)));
+  const missing = missingDefinitions();
   if (missing.length === 0) return;
-  say(`fetching CustomResourceDefinitions of ${missing.map(([name]) => name).join(', ')}`);
+  say(`fetching CustomResourceDefinitions of ${missing.join(', ')}`);
   mkdirSync(folder(), { recursive: true });
-  for (const [name, [module, file]] of missing) {
-    const { stdout } = await run('go', ['mod', 'download', '-json', module], { cwd: SOURCE });
-    const { Dir } = JSON.parse(stdout) as { Dir: string };
+  for (const name of missing) {
+    const [module, file] = FILES[name];
     const temporary = join(folder(), `.${name}.${process.pid}`);
-    copyFileSync(join(Dir, file), temporary);
-    renameSync(temporary, definitionsPath(name as Definitions));
+    copyFileSync(join(await download(module), file), temporary);
+    renameSync(temporary, definitionsPath(name));
   }
+}
+
+/** The folder of a module. `go mod download -json` writes its errors into the JSON that it prints. */
+async function download(module: string): Promise<string> {
+  const failure = (reason: string, cause: unknown) =>
+    new Error(`CustomResourceDefinitions cannot be fetched: go mod download ${module} in ${SOURCE}: ${reason}`, {
+      cause,
+    });
+  const { stdout } = await run('go', ['mod', 'download', '-json', module], { cwd: SOURCE }).catch(
+    (error: Error & { readonly stdout?: string }) => {
+      throw failure(error.stdout || error.message, error);
+    },
+  );
+  return (JSON.parse(stdout) as { Dir: string }).Dir;
 }
 
 function folder(): string {

@@ -1,26 +1,55 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { buildPrograms, programsThatNeedGo, type Say } from './build.ts';
-import { fetchDefinitions } from './definitions.ts';
+import { fetchDefinitions, missingDefinitions } from './definitions.ts';
 import { enter, namespacesRefused } from './enter.ts';
-import { RUN_FOLDER } from './settings.ts';
+import { environment, RUN_FOLDER } from './settings.ts';
 
 const say: Say = (line) => process.stderr.write(`${line}\n`);
 
-/** What is missing on this machine to run a cluster, as one sentence that says what to install; undefined when all is there. */
+/** Programs of the system that a cluster is made with, by the package that brings them. */
+const PACKAGES = {
+  'util-linux': ['unshare', 'setpriv', 'nsenter', 'mount'],
+  iproute2: ['ip'],
+  hostname: ['hostname'],
+} as const;
+
+/** What is missing on this machine to run a cluster, as one line that says what to install; undefined when all is there. */
 export async function missing(): Promise<string | undefined> {
-  const toBuild = programsThatNeedGo();
-  if (toBuild.length > 0 && !hasGo()) {
-    return `Go is not installed and KUBEBUILDER_ASSETS does not hold ${toBuild.join(', ')}: install Go (https://go.dev/dl)`;
-  }
-  return await namespacesRefused();
+  const reasons = [withoutGo(), withoutPrograms()].filter((reason) => reason !== undefined);
+  return reasons.length > 0 ? reasons.join('; ') : await namespacesRefused();
 }
 
-function hasGo(): boolean {
+function withoutGo(): string | undefined {
+  if (isInstalled('go')) return undefined;
+  const [programs, definitions] = [programsThatNeedGo(), missingDefinitions()];
+  const needs = [
+    ...(programs.length === 0 ? [] : [`KUBEBUILDER_ASSETS does not hold ${programs.join(', ')}`]),
+    ...(definitions.length === 0
+      ? []
+      : [`the CustomResourceDefinitions of ${definitions.join(', ')} are not here yet`]),
+  ];
+  return needs.length === 0
+    ? undefined
+    : `Go is not installed and ${needs.join(', and ')}: install Go (https://go.dev/dl)`;
+}
+
+function withoutPrograms(): string | undefined {
+  const needed = Object.entries(PACKAGES).flatMap(([name, programs]) => {
+    const absent = programs.filter((program) => !isInstalled(program));
+    return absent.length === 0 ? [] : [`${absent.join(', ')} (package ${name})`];
+  });
+  return needed.length === 0 ? undefined : `not installed: ${needed.join(', ')}`;
+}
+
+function isInstalled(program: string): boolean {
+  return (environment['PATH'] ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)));
+}
+
+function isExecutable(path: string): boolean {
   try {
-    execFileSync('go', ['version'], { stdio: 'ignore' });
+    accessSync(path, constants.X_OK);
     return true;
   } catch {
     return false;
@@ -29,11 +58,16 @@ function hasGo(): boolean {
 
 /**
  * Builds the programs and runs a command inside the namespaces, with a folder for the run that is kept when it fails.
- * @returns the command's exit code
+ * @returns the command's exit code; 1 when something could not be built or fetched, which has been said then
  */
 export async function runInside(command: readonly string[]): Promise<number> {
-  await buildPrograms(undefined, say);
-  await fetchDefinitions(say);
+  try {
+    await buildPrograms(undefined, say);
+    await fetchDefinitions(say);
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
   const folder = mkdtempSync(join(tmpdir(), 'sluice-cluster-'));
   const code = await enter(command, { [RUN_FOLDER]: folder });
   if (code === 0) rmSync(folder, { recursive: true, force: true });
