@@ -39,13 +39,20 @@ function has(whole: Json | undefined, part: Json): boolean {
  * added inside our parts stays through an apply (it has another owner), and may even make it invalid; then, and only
  * then, a patch takes it away.
  *
+ * @param version the resourceVersion that the intent was computed from, empty where there was no object. A process that
+ *   was stopped between its plan and this write, while another one led, is refused by it.
  * @returns the object as it is stored now
+ * @throws ApiError, a conflict where the object has changed since
  */
-export async function bringAbout(client: Client, intent: Intent): Promise<KubeObject> {
+export async function bringAbout(
+  client: Pick<Client, 'get' | 'patch'>,
+  intent: Intent,
+  version = '',
+): Promise<KubeObject> {
   const { resource, object } = intent;
   const name = nameOf(object);
   const applied = await client
-    .patch(resource, name, 'apply', object, { fieldManager: FIELD_MANAGER, force: true })
+    .patch(resource, name, 'apply', basedOn(object, version), { fieldManager: FIELD_MANAGER, force: true })
     .catch((error: unknown) => {
       if (outcomeOf(error) === 'refused') return error;
       throw error;
@@ -57,6 +64,11 @@ export async function bringAbout(client: Client, intent: Intent): Promise<KubeOb
   });
   const patch = { ...mergePatch(live, intent), metadata: metadataPatch(live, object) };
   return client.patch(resource, name, 'merge', patch, { fieldManager: FIELD_MANAGER });
+}
+
+function basedOn(object: JsonMap, version: string): JsonMap {
+  const metadata = isMap(object['metadata']) ? object['metadata'] : {};
+  return version === '' ? object : { ...object, metadata: { ...metadata, resourceVersion: version } };
 }
 
 function metadataPatch(live: Json, object: JsonMap): JsonMap {

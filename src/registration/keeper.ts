@@ -10,6 +10,7 @@ import { createDamping, type Timers } from './damping.ts';
 import { type Endpoint, readyEndpoints } from './endpoints.ts';
 import { type RuleKind, refusalOf } from './kinds.ts';
 import {
+  calledNow,
   carriedBundles,
   crdIntent,
   type Observed,
@@ -19,6 +20,7 @@ import {
 } from './plan.ts';
 import { SERVICE } from './render.ts';
 import { readTemplates, type Template } from './templates.ts';
+import { whyUncalled } from './uncalled.ts';
 import { followWebhooks, type KnownWebhook } from './webhooks.ts';
 
 /** What the keeper sees of the cluster, kept current by watches. */
@@ -46,7 +48,7 @@ export type RegistrationSettings = {
 
 export type RegistrationOptions = {
   /** Fenced: only the leader writes. */
-  readonly client: Client;
+  readonly client: Pick<Client, 'get' | 'patch'>;
   readonly view: View;
   readonly settings: RegistrationSettings;
   readonly templates?: readonly Template[];
@@ -63,6 +65,8 @@ export type RegistrationOptions = {
 /** What is known now, for metrics and conditions. */
 export type RegistrationState = Pick<RegistrationPlan, 'called' | 'waiting' | 'conversions' | 'holds'> & {
   readonly webhooks: readonly KnownWebhook[];
+  /** Why API servers do not ask Sluice, once that has lasted: a start takes some seconds. */
+  readonly uncalled: string | undefined;
   /** Why the last pass failed. */
   readonly problem: string | undefined;
 };
@@ -80,6 +84,8 @@ export type Registration = {
   /** The bundles that configurations and CRDs carry, and the certificate that each ready webhook serves, asked now. */
   inUse(): Promise<{ bundles: readonly string[]; served: readonly string[] }>;
   state(): RegistrationState;
+  /** Called when `uncalled` of the state has changed. The answer ends that. */
+  onUncalled(listener: () => void): () => void;
   /** Ends the conversion by our webhooks, as before an uninstallation; the keeper is closed then. */
   release(): Promise<void>;
   /** Stops; ends when no write is under way. */
@@ -92,6 +98,8 @@ const LONGEST_RETRY = 30_000;
 const RESYNC = 60_000;
 /** How long a write of ours may take to come back by the watch. */
 const ECHO = 2_000;
+/** What is not called for so long is told: a start, or a change of the version, takes less. */
+const UNCALLED = 30_000;
 
 /**
  * Keeps our webhook configurations, and the conversion of our CRDs, as they should be: whatever changes in the cluster, in the
@@ -117,6 +125,8 @@ export function keepRegistration(options: RegistrationOptions): Registration {
   let owner: Observed['owner'];
   let plan: RegistrationPlan = NOTHING_KNOWN;
   let calledBefore: ReadonlySet<string> = new Set();
+  let uncalled: { readonly since: number; told: string | undefined } | undefined;
+  const uncalledListeners = new Set<() => void>();
   let problem: string | undefined;
   let failures = 0;
   let closed = false;
@@ -140,6 +150,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
     again = true;
     running ??= passes().finally(() => {
       running = undefined;
+      if (again) wake(); // it came after the last pass had ended
     });
   }
 
@@ -150,7 +161,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       again = false;
       callOff();
       const wait = await pass().then(succeeded, failed);
-      callOff = timers.after(wait, wake);
+      callOff = timers.after(Math.min(wait, tellUncalled()), wake);
     }
     if (closed) callOff();
   }
@@ -180,10 +191,25 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       plan = planRegistration(observe());
     }
     tellRemarks();
-    const waits = await all(plan.writes.map(write));
+    const outcomes = await Promise.allSettled(plan.writes.map(write));
     // What is called stays known even if a hand takes it away, but not beyond an outage of all webhooks.
     calledBefore = plan.holds === undefined ? plan.called : new Set();
-    return Math.min(RESYNC, ...waits);
+    return Math.min(RESYNC, ...outcomes.map(waitAfter));
+  }
+
+  /** Tells what is not called, once that has lasted. @returns after how many milliseconds to look again at the latest */
+  function tellUncalled(): number {
+    const called = calledNow(observe());
+    const why = whyUncalled({ ...plan, called, problem }, webhooks.known());
+    const before = uncalled?.told;
+    if (why === undefined) uncalled = undefined;
+    else uncalled ??= { since: timers.monotonic(), told: undefined };
+    const left = uncalled === undefined ? RESYNC : uncalled.since + UNCALLED - timers.monotonic();
+    if (uncalled !== undefined && left <= 0) uncalled.told = why;
+    if (uncalled?.told === before) return left > 0 ? left : RESYNC;
+    if (uncalled?.told !== undefined) onRemark(uncalled.told);
+    for (const listener of uncalledListeners) listener();
+    return RESYNC;
   }
 
   function observe(): Observed {
@@ -206,9 +232,14 @@ export function keepRegistration(options: RegistrationOptions): Registration {
     const isCorrection = intended.get(name) === text;
     const delay = isCorrection ? damping.delayFor(name) : 0;
     if (delay > 0) return delay;
-    if (isCorrection) damping.corrected(name);
     if (closed) return RESYNC;
-    await bringAbout(client, intent);
+    try {
+      await bringAbout(client, intent, version);
+    } catch (error) {
+      if (outcomeOf(error) === 'conflict') return FIRST_RETRY; // somebody was faster: the watch brings what they wrote
+      throw error;
+    }
+    if (isCorrection) damping.corrected(name);
     intended.set(name, text);
     echoes.set(name, { version, until: timers.monotonic() + ECHO });
     onWrite(`${intent.resource.kind} ${name}`);
@@ -252,7 +283,11 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       const served = (await webhooks.askAll()).map(({ answer }) => answer?.certificate ?? '');
       return { bundles: carriedBundles(observe()), served };
     },
-    state: () => ({ ...plan, webhooks: webhooks.known(), problem }),
+    state: () => ({ ...plan, webhooks: webhooks.known(), uncalled: uncalled?.told, problem }),
+    onUncalled(listener) {
+      uncalledListeners.add(listener);
+      return () => uncalledListeners.delete(listener);
+    },
     async release() {
       await close();
       for (const name of CRD_NAMES) {
@@ -276,14 +311,14 @@ function remarksOf(conversions: ReadonlyMap<string, ConversionState>, namespace:
   return foreign.map(([name]) => howToAdopt(name, namespace));
 }
 
-/** Like `Promise.all`, but ends when all have ended: a pass that failed must not go on beside the next one. */
-async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
+/** @throws what the write threw: all others have been made by then */
+function waitAfter(outcome: PromiseSettledResult<number>): number {
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
 }
 
 /** Our ClusterRole; undefined when it is gone or going. */
-async function readOwner(client: Client, name: string): Promise<Observed['owner']> {
+async function readOwner(client: Pick<Client, 'get'>, name: string): Promise<Observed['owner']> {
   try {
     const role = await client.get(RESOURCES.clusterRole, { name });
     const uid = stringAt(role, 'metadata', 'uid') ?? '';

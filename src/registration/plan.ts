@@ -69,7 +69,7 @@ function whyNothing({ owner, bundle, ready }: Observed): string | undefined {
 }
 
 /** The paths that API servers call at this moment. */
-function calledNow({ live, namespace }: Observed): Set<string> {
+export function calledNow({ live, namespace }: Pick<Observed, 'live' | 'namespace'>): Set<string> {
   const paths = new Set<string>();
   for (const object of live.values()) {
     for (const webhook of ownEntries(object, namespace)) paths.add(pathOf(webhook) ?? '');

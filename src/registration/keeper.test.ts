@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CONVERSION_PATH, FAILURE_POLICIES, ROUTE_TABLE } from '../admission/routes.ts';
+import { type JsonMap, stringAt } from '../json/value.ts';
+import { ApiError } from '../kube/api-error.ts';
+import type { KubeObject } from '../kube/client.ts';
+import type { Answer } from './ask-routes.ts';
+import { keepRegistration, type Registration, type RegistrationOptions } from './keeper.ts';
+
+const ALL = new Set([...Object.values(ROUTE_TABLE).map(({ path }) => path), CONVERSION_PATH]);
+const SOUND: Answer = { certificate: 'PEM', paths: ALL, format: 1, problem: undefined };
+const MUTATING = 'zz-sluice-mutating';
+const SLICE: KubeObject = {
+  metadata: { name: 'slice', namespace: 'delivery' },
+  ports: [{ name: 'https', port: 9443 }],
+  endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: { uid: 'a' } }],
+};
+
+let now: number;
+let timers: { at: number; callback: () => void }[];
+let stored: Map<string, KubeObject>;
+let synced: boolean;
+let answer: Answer;
+/** What the API server answers to the next writes; undefined where it stores them. */
+let refusals: (Error | undefined)[];
+let written: JsonMap[];
+let remarks: string[];
+let problems: string[];
+let tell: () => void;
+let keeper: Registration;
+
+beforeEach(() => {
+  [now, timers, stored, synced, answer] = [0, [], new Map(), true, SOUND];
+  [refusals, written, remarks, problems] = [[], [], [], []];
+});
+
+afterEach(() => keeper.close());
+
+const client: RegistrationOptions['client'] = {
+  get: () => Promise.resolve({ metadata: { name: 'sluice-controller', uid: '42' } }),
+  patch(_resource, { name }, _form, body) {
+    const refusal = refusals.shift();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const object = body as JsonMap;
+    written.push(object);
+    const metadata = { ...(object['metadata'] as JsonMap), resourceVersion: String(written.length) };
+    stored.set(name, { ...object, metadata });
+    return Promise.resolve({ ...object, metadata });
+  },
+};
+
+function start(): void {
+  keeper = keepRegistration({
+    client,
+    view: {
+      synced: () => synced,
+      object: (name) => stored.get(name),
+      slices: () => [SLICE],
+      onChange(listener) {
+        tell = listener;
+        return () => undefined;
+      },
+    },
+    settings: {
+      ...{ namespace: 'delivery', clusterRole: 'sluice-controller', failurePolicies: FAILURE_POLICIES },
+      ...{ excludedNamespaces: [], askInterval: 10_000 },
+    },
+    ask: () => Promise.resolve(answer),
+    timers: {
+      monotonic: () => now,
+      after(milliseconds, callback) {
+        const timer = { at: now + milliseconds, callback };
+        timers.push(timer);
+        return () => {
+          timers = timers.filter((other) => other !== timer);
+        };
+      },
+    },
+    onWrite: () => undefined,
+    onRemark: (remark) => remarks.push(remark),
+    onProblem: (problem) => problems.push(problem.message),
+  });
+  keeper.trust('PEM');
+}
+
+/** Everything that waits for no timer. */
+const settled = async () => {
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** Lets virtual time pass, timer by timer. */
+async function pass(milliseconds: number): Promise<void> {
+  const end = now + milliseconds;
+  await settled();
+  for (;;) {
+    const next = timers.toSorted((a, b) => a.at - b.at)[0];
+    if (next === undefined || next.at > end) break;
+    timers = timers.filter((timer) => timer !== next);
+    now = Math.max(now, next.at);
+    next.callback();
+    await settled();
+  }
+  now = end;
+}
+
+const versionsOf = (name: string) =>
+  written
+    .filter((object) => stringAt(object, 'metadata', 'name') === name)
+    .map((object) => stringAt(object, 'metadata', 'resourceVersion'));
+
+/** Somebody takes all entries away. */
+function damage(resourceVersion: string): void {
+  const before: KubeObject = stored.get(MUTATING) ?? {};
+  stored.set(MUTATING, { ...before, webhooks: [], metadata: { ...(before['metadata'] as JsonMap), resourceVersion } });
+  tell();
+}
+
+test('what is not called is told with its reason once it has lasted, and not before', async () => {
+  answer = { ...SOUND, paths: undefined, problem: 'connect ECONNREFUSED' };
+  start();
+  let told = 0;
+  keeper.onUncalled(() => told++);
+  await pass(29_000);
+  expect([remarks, keeper.state().uncalled]).toEqual([[], undefined]);
+  await pass(2_000);
+  const paths = `${ROUTE_TABLE.workload.path} and ${ROUTE_TABLE.gateway.path}`;
+  const reason = '1 of 1 ready webhooks have not said yet what they serve';
+  expect(remarks).toEqual([`${paths} are not called: ${reason} (10.0.0.1:9443: connect ECONNREFUSED)`]);
+  expect([told, keeper.state().uncalled]).toEqual([1, remarks[0]]);
+  answer = SOUND;
+  await pass(70_000);
+  tell();
+  await pass(1_000);
+  expect([told, keeper.state().uncalled]).toEqual([2, undefined]);
+  expect(remarks).toHaveLength(1);
+});
+
+test('a cluster that cannot be read, and writes that are refused, are reasons as well', async () => {
+  synced = false;
+  start();
+  await pass(31_000);
+  expect(remarks.at(-1)).toMatch(/are not called: the cluster has not been read yet$/);
+  synced = true;
+  refusals = Array.from({ length: 1_000 }, () => new ApiError(403, 'Forbidden', 'you may not'));
+  tell();
+  await pass(31_000);
+  expect(keeper.state().uncalled).toMatch(/are not called: you may not$/);
+});
+
+test('an outage of all webhooks is no reason: what is registered stays registered', async () => {
+  start();
+  await pass(1_000);
+  answer = { ...SOUND, paths: undefined, problem: 'connect ECONNREFUSED' };
+  await pass(300_000);
+  expect([remarks, keeper.state().uncalled]).toEqual([[], undefined]);
+});
+
+test('an apply names the version that it was planned from, and a conflict is another pass and no problem', async () => {
+  start();
+  await pass(1_000);
+  expect(versionsOf(MUTATING)).toEqual([undefined]);
+  refusals = [new ApiError(409, 'Conflict', 'it has changed')];
+  damage('77');
+  await pass(3_000);
+  expect(versionsOf(MUTATING)).toEqual([undefined, '77']);
+  expect(problems).toEqual([]);
+});
+
+test('a correction that was refused is no correction: it is told, and tried again without ever longer waits', async () => {
+  start();
+  await pass(1_000);
+  refusals = Array.from({ length: 20 }, () => new ApiError(403, 'Forbidden', 'a policy says no'));
+  damage('90');
+  await pass(600_000);
+  expect(problems).toEqual(['a policy says no']);
+  const before = now;
+  refusals = [];
+  damage('91');
+  await pass(31_000);
+  expect(stored.get(MUTATING)?.['webhooks']).not.toEqual([]);
+  expect(now - before).toBeLessThan(60_000);
+});

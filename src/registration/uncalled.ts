@@ -1,0 +1,32 @@
+import { ROUTE_TABLE } from '../admission/routes.ts';
+import type { RegistrationPlan } from './plan.ts';
+import type { KnownWebhook } from './webhooks.ts';
+
+/** The entries that hold releases and rewrite objects: without them everything passes, and nobody would notice. */
+const GUARDS = [ROUTE_TABLE.workload.path, ROUTE_TABLE.gateway.path];
+
+export type Calls = Pick<RegistrationPlan, 'waiting' | 'holds'> & {
+  /** The paths that stored configurations name. */
+  readonly called: ReadonlySet<string>;
+  /** Why configurations cannot be written now. */
+  readonly problem: string | undefined;
+};
+
+/**
+ * Why API servers do not ask Sluice about workloads or gateway objects, for people; undefined when they do. An outage is no
+ * reason: what is registered stays registered.
+ */
+export function whyUncalled(
+  { called, waiting, holds, problem }: Calls,
+  webhooks: readonly KnownWebhook[],
+): string | undefined {
+  const missing = GUARDS.filter((path) => !called.has(path));
+  const [first] = missing;
+  if (first === undefined) return undefined;
+  const reason = problem ?? holds ?? waiting.get(first) ?? 'the webhook configurations are not written yet';
+  const problems = webhooks.flatMap(({ endpoint, answer }) =>
+    answer?.problem === undefined ? [] : [`${endpoint.address}:${endpoint.port}: ${answer.problem}`],
+  );
+  const told = problems.length === 0 ? '' : ` (${problems.join('; ')})`;
+  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not called: ${reason}${told}`;
+}
