@@ -51,6 +51,18 @@ test('the demo plays a whole release over HTTPS from the bundle', async () => {
   expect(await sluice('demo')).toMatch(/(\d+) of \1 checks hold/);
 });
 
+test.each(['webhook', 'controller'])(
+  '%s starts from the bundle, and says what it lacks where there is no cluster',
+  async (half) => {
+    expect(await sluice(half, '--help')).toContain(`Usage: sluice ${half} [options]`);
+    const ended = run(process.execPath, [program, half], { cwd: folder, env: { HOME: folder } });
+    await expect(ended).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: no cluster is known: there is no --kubeconfig, no KUBECONFIG, /),
+    });
+  },
+);
+
 test("a user's script that never ends is stopped, in a thread of the bundle", async () => {
   await sluice('certs', '--dir', folder);
   const port = await servedWith(endlessScript(folder));
