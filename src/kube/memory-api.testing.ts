@@ -75,13 +75,13 @@ export class MemoryApi implements Connection {
       return { status: 201, body: this.#store(created, sent) };
     }
     if (method === 'GET' && before === undefined && this.#isCollection(path)) return this.#list(path);
+    const version = stringAt(sent, 'metadata', 'resourceVersion');
+    if (version !== undefined && version !== (stringAt(before, 'metadata', 'resourceVersion') ?? version))
+      return { status: 409, reason: 'Conflict' };
     if (method === 'PATCH' && contentType === 'application/apply-patch+yaml') {
       return { status: 200, body: this.#store(path, before === undefined ? sent : (applied(before, sent) as JsonMap)) };
     }
     if (before === undefined) return { status: 404, reason: 'NotFound' };
-    const version = stringAt(sent, 'metadata', 'resourceVersion');
-    if (version !== undefined && version !== stringAt(before, 'metadata', 'resourceVersion'))
-      return { status: 409, reason: 'Conflict' };
     if (method === 'PATCH') return { status: 200, body: this.#store(path, merged(before, sent) as JsonMap) };
     if (method === 'PUT') return { status: 200, body: this.#store(path, sent) };
     return { status: 200, body: before };
