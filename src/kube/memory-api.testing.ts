@@ -117,6 +117,7 @@ export class MemoryApi implements Connection {
     const watch = { path, stream };
     this.#watches.add(watch);
     stream.on('close', () => this.#watches.delete(watch));
+    stream.on('error', () => undefined); // nobody may read it yet
     signal?.addEventListener('abort', () => stream.destroy(new Error('aborted')));
     if (searchParams.get('sendInitialEvents') === 'true') {
       for (const [, object] of this.#within(path)) write(stream, 'ADDED', object);
