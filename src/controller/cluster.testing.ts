@@ -21,6 +21,8 @@ export class TestCluster implements Api, Watcher {
     [...Object.values(RESOURCES), VIRTUAL_SERVICE].map((resource) => [`${resource.group}/${resource.kind}`, resource]),
   );
   readonly forbidden = new Set<string>();
+  /** Kinds whose watches are opened and say nothing. */
+  readonly silent = new Set<string>();
   /** Called before each write; may throw what a server would answer. */
   onWrite: (what: string) => void = () => undefined;
   readonly #watches = new Set<OpenWatch>();
@@ -134,7 +136,7 @@ export class TestCluster implements Api, Watcher {
       onChange(change);
     };
     const start = () => {
-      if (!this.#watches.has(open) || state === 'synced') return;
+      if (!this.#watches.has(open) || state === 'synced' || this.silent.has(resource.kind)) return;
       state = this.forbidden.has(resource.kind) ? 'forbidden' : 'synced';
       if (state === 'synced')
         for (const [key, object] of this.objects)

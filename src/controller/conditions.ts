@@ -31,6 +31,11 @@ export function mergeConditions(stored: Json | undefined, findings: readonly Fin
   return isSame ? list : [...merged, ...added];
 }
 
+/** The condition of a type; undefined where there is none. */
+export function conditionOf(conditions: Json | undefined, type: ConditionType): Json | undefined {
+  return isList(conditions) ? conditions.find((entry) => stringAt(entry, 'type') === type) : undefined;
+}
+
 function updated(before: JsonMap, finding: Finding, now: Date): JsonMap {
   const after = { ...before, ...finding };
   if (equal(before, after)) return before;
@@ -48,9 +53,8 @@ function latest(now: Date, ...others: readonly (Json | undefined)[]): string {
 
 /** Of which findings people are told by an Event: those that turned bad, got worse in another way, or are good again. */
 export function transitions(stored: Json | undefined, findings: readonly Finding[]): Finding[] {
-  const list = isList(stored) ? stored : [];
   return findings.filter(({ type, status, reason }) => {
-    const before = list.find((entry) => stringAt(entry, 'type') === type);
+    const before = conditionOf(stored, type);
     const [was, why] = [stringAt(before, 'status'), stringAt(before, 'reason')];
     if (status === 'False') return was !== 'False' || why !== reason;
     return status === 'True' && was === 'False';

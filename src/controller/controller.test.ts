@@ -1,107 +1,26 @@
-import { afterEach, expect, test, vi } from 'vitest';
-import { JOBS } from '../isolate/jobs.ts';
-import { at, isList, type JsonMap, stringAt } from '../json/value.ts';
+import { expect, test, vi } from 'vitest';
+import { type JsonMap, stringAt } from '../json/value.ts';
 import { ApiError } from '../kube/api-error.ts';
 import { RESOURCES } from '../kube/resource.ts';
-import { loadLibrary } from '../lua/library.ts';
 import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { readPinned } from '../rollout/pinned-script.ts';
 import { TestCluster, VIRTUAL_SERVICE } from './cluster.testing.ts';
-import { type Controller, openController } from './controller.ts';
 import { rolloutObject } from './rollouts.testing.ts';
-
-const library = loadLibrary();
-const NAMESPACE = 'sluice-system';
-const KEY = directiveKey('web');
-const open: Controller[] = [];
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((controller) => controller.close()));
-});
-
-const inThisThread = {
-  run(job: string, input: string): Promise<string> {
-    const work = JOBS[job];
-    return new Promise((resolve) => resolve(work?.(input) ?? ''));
-  },
-};
-
-function start(cluster: TestCluster, settings: Parameters<typeof openController>[0]['settings'] = {}) {
-  const events: string[] = [];
-  const logged: unknown[] = [];
-  const log = {
-    info: () => undefined,
-    warn: (...entry: unknown[]) => logged.push(entry),
-    error: (...entry: unknown[]) => logged.push(entry),
-  };
-  const controller = openController({
-    api: cluster,
-    watcher: cluster,
-    library,
-    isolate: inThisThread,
-    event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
-    log,
-    namespace: NAMESPACE,
-    settings,
-  });
-  open.push(controller);
-  return { controller, events, logged };
-}
-
-const virtualService = (host = 'web'): JsonMap => ({
-  metadata: { namespace: 'shop', name: 'web' },
-  spec: { hosts: ['web'], http: [{ route: [{ destination: { host } }] }] },
-});
-const named = (name: string): JsonMap => ({ metadata: { namespace: 'shop', name } });
-
-function whole(): TestCluster {
-  const cluster = new TestCluster();
-  cluster.put(RESOURCES.deployment, named('web'));
-  cluster.put(RESOURCES.service, named('web'));
-  cluster.put(VIRTUAL_SERVICE, virtualService());
-  cluster.put(RESOURCES.rollout, rolloutObject());
-  return cluster;
-}
-
-async function condition(
-  cluster: TestCluster,
-  type: string,
-  name = 'web',
-): Promise<{ status: string; reason: string; message: string } | undefined> {
-  const rollout = await cluster.get(RESOURCES.rollout, { namespace: 'shop', name });
-  const list = at(rollout, ['status', 'conditions']);
-  return (isList(list) ? list : []).find((entry) => stringAt(entry, 'type') === type) as never;
-}
-
-/** Waits until a condition has the status and reason, and gives its message. */
-async function becomes(
-  cluster: TestCluster,
-  type: string,
-  status: string,
-  reason: string,
-  name = 'web',
-): Promise<string> {
-  await vi.waitFor(async () => expect(await condition(cluster, type, name)).toMatchObject({ status, reason }), 5_000);
-  return (await condition(cluster, type, name))?.message ?? '';
-}
-
-const deployment = (cluster: TestCluster) => cluster.get(RESOURCES.deployment, { namespace: 'shop', name: 'web' });
-const armed = async (cluster: TestCluster) => stringAt(await deployment(cluster), 'metadata', 'annotations', KEY);
-
-/** Waits until nothing is left to do. */
-async function settled(controller: Controller, cluster: TestCluster): Promise<void> {
-  let before = -1;
-  await vi.waitFor(
-    () => {
-      const { ready, working } = controller.queueSize();
-      const count = cluster.writes.length;
-      const isStill = count === before;
-      before = count;
-      expect([ready, working, isStill]).toEqual([0, 0, true]);
-    },
-    { timeout: 5_000, interval: 60 },
-  );
-}
+import {
+  armed,
+  becomes,
+  condition,
+  deployment,
+  KEY,
+  library,
+  NAMESPACE,
+  named,
+  settled,
+  start,
+  virtualService,
+  whole,
+} from './running.testing.ts';
+import { virtualClock } from './virtual-clock.testing.ts';
 
 test('a Rollout whose objects are all there is ready, its workload armed, its script pinned', async () => {
   const cluster = whole();
@@ -366,6 +285,65 @@ test('an error that lasts is told in the status, and told to be over', async () 
   expect(await becomes(cluster, 'Reconciled', 'False', 'Retrying')).toContain('the webhook does not answer');
   isDown = false;
   await becomes(cluster, 'Reconciled', 'True', 'Reconciled');
+});
+
+test('an error whose words differ each time is told once a minute, and tried again with growing waits', async () => {
+  const cluster = whole();
+  let attempts = 0;
+  cluster.onWrite = (what) => {
+    if (what.startsWith('patch Deployment')) throw new ApiError(503, '', `read tcp from port ${++attempts}`);
+  };
+  const { controller } = start(cluster, { visibleAfterMilliseconds: 0 });
+  await becomes(cluster, 'Reconciled', 'False', 'Retrying');
+  await settled(controller, cluster);
+  const [before, writes] = [attempts, cluster.writes.length];
+  await vi.waitFor(() => expect(attempts).toBeGreaterThan(before), 10_000);
+  await settled(controller, cluster);
+  expect(attempts - before).toBeLessThan(5);
+  expect(cluster.writes).toHaveLength(writes);
+});
+
+test('no Rollout is worked on before it is known which scripts there are', async () => {
+  const cluster = whole();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const read = cluster.get.bind(cluster);
+  const order: string[] = [];
+  cluster.get = async (resource, name) => {
+    if (name.name === 'sluice-script-record') await promise;
+    order.push(name.name);
+    return read(resource, name);
+  };
+  const { controller, logged } = start(cluster);
+  await vi.waitFor(() => expect(controller.queueSize().working).toBe(1));
+  expect(order).toEqual([]);
+  resolve();
+  await controller.ready;
+  expect(order).toEqual(['sluice-script-record']);
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  expect(logged).toEqual([]);
+});
+
+const plain = {
+  workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'plain' },
+  strategy: { canary: { steps: [{ replicas: '20%' }] } },
+};
+
+test('a kind that does not answer keeps only those waiting that name it, and the others not for long', async () => {
+  const cluster = whole();
+  cluster.put(RESOURCES.rollout, rolloutObject({ metadata: { name: 'plain', uid: 'plain' }, spec: plain }));
+  cluster.put(RESOURCES.deployment, named('plain'));
+  cluster.silent.add('VirtualService');
+  const clock = virtualClock();
+  const { controller } = start(cluster, {}, clock);
+  await clock.pass(9_000);
+  expect(cluster.writes).toEqual([]);
+  await clock.pass(2_000);
+  await controller.ready;
+  await vi.waitFor(async () => {
+    await clock.pass(100);
+    expect((await condition(cluster, 'Accepted', 'plain'))?.status).toBe('True');
+  });
+  expect(await condition(cluster, 'Accepted')).toBeUndefined();
 });
 
 test('a kind is watched only while a Rollout names it', async () => {

@@ -6,7 +6,7 @@ import { outcomeOf } from '../kube/api-error.ts';
 import { type Clock, SYSTEM_CLOCK } from '../kube/clock.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import type { Library } from '../lua/library.ts';
-import { PINNED_LABEL } from '../rollout/pinned-script.ts';
+import { PINNED_LABEL, pinnedHash } from '../rollout/pinned-script.ts';
 import { type Api, type Log, type RecordEvent, TryAgain } from './api.ts';
 import type { Decide } from './dry-run.ts';
 import { createGatherer } from './gather.ts';
@@ -76,6 +76,9 @@ const DEPLOYMENT: GroupKind = { group: 'apps', kind: 'Deployment' };
 const SCRIPTS = 'scripts';
 const PINS = 'pins';
 
+/** So long all kinds are waited for when the controller opens. */
+const PATIENCE_MILLISECONDS = 10_000;
+
 /** Several changes that come together are one sweep. */
 const SWEEP_MILLISECONDS = 5_000;
 
@@ -96,13 +99,15 @@ export function openController(options: ControllerOptions): Controller {
   const uses = new Map<string, readonly string[]>();
   const early = new Set<string>();
   const watchStates = new Map<string, WatchState>();
-  let state: 'opening' | 'open' | 'closed' = 'opening';
+  /** `opening`: not everything has been seen; `reading`: nothing is known of the user's scripts yet. */
+  let state: 'opening' | 'reading' | 'open' | 'closed' = 'opening';
+  let isPatient = true;
   const opened = Promise.withResolvers<void>();
 
   const queue = createQueue({ work, onFailure, clock, workers: settings.workers });
   const enqueue = (keys: Iterable<string>) => {
     for (const key of keys) {
-      if (state === 'opening') early.add(key);
+      if (state === 'opening' || (state === 'reading' && key !== SCRIPTS)) early.add(key);
       else queue.add(key);
     }
   };
@@ -127,9 +132,10 @@ export function openController(options: ControllerOptions): Controller {
     resource: RESOURCES.configMap,
     selection: { namespace, labelSelector: `${PINNED_LABEL}=true` },
     trim: pinnedConfigMap,
-    onChange: ({ before, after }) => {
-      pins.observe((after ?? before)?.name ?? '');
-      if (after === undefined || 'problem' in after.content) enqueue([SCRIPTS, ...uses.keys()]);
+    onChange: (change) => {
+      const { before, after } = change;
+      pins.observe(change);
+      if (after === undefined || 'problem' in after.content) enqueue([SCRIPTS, ...usersOf((after ?? before)?.name)]);
       if (state === 'open') queue.addAfter(PINS, SWEEP_MILLISECONDS);
     },
     onState: openWhenSeen,
@@ -162,18 +168,39 @@ export function openController(options: ControllerOptions): Controller {
     onUse,
   });
 
-  /** Nothing is judged by what has not been seen: no Rollout is worked on before all that is watched has answered. */
+  /**
+   * Nothing is judged by what has not been seen: no Rollout is worked on before all that is watched has answered. A kind
+   * that does not answer in time keeps only those waiting that name it.
+   */
   function openWhenSeen(): void {
     for (const [what, watch] of base()) tellOfWatch(what, watch);
-    if (state !== 'opening' || !base().every(([, watch]) => watch.hasSynced()) || kinds.areStarting()) return;
-    state = 'open';
+    if (state !== 'opening' || !base().every(([, watch]) => watch.hasSynced())) return;
+    if (isPatient && kinds.areStarting()) return;
+    cancelPatience();
+    state = 'reading';
     queue.add(SCRIPTS);
+  }
+
+  /** Every Rollout would have to wait for its script, or be judged twice. */
+  function openWhenRead(): void {
+    state = 'open';
     for (const key of early) queue.add(key);
     early.clear();
     queue.addAfter(PINS, SWEEP_MILLISECONDS);
     log.info({ rollouts: [...index.keys()].length }, 'the controller works on Rollouts');
     opened.resolve();
   }
+
+  /** The Rollouts that use the script of this ConfigMap. */
+  function usersOf(configMapName = ''): string[] {
+    const hash = pinnedHash(configMapName) ?? '';
+    return [...uses].flatMap(([key, hashes]) => (hashes.includes(hash) ? [key] : []));
+  }
+
+  const cancelPatience = clock.after(PATIENCE_MILLISECONDS, () => {
+    isPatient = false;
+    openWhenSeen();
+  });
 
   function base(): [string, Watch<unknown>][] {
     return [
@@ -200,7 +227,8 @@ export function openController(options: ControllerOptions): Controller {
 
   async function updateScripts(): Promise<Again> {
     const { changed } = await book.update();
-    if (changed) enqueue(index.keys());
+    if (state === 'reading') openWhenRead();
+    else if (changed) enqueue(index.keys());
     return {};
   }
 
@@ -237,6 +265,7 @@ export function openController(options: ControllerOptions): Controller {
     queueSize: () => queue.size(),
     async close() {
       state = 'closed';
+      cancelPatience();
       for (const watch of [rollouts, scriptMaps, pinned]) watch.close();
       kinds.close();
       await queue.close();

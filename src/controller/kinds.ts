@@ -243,7 +243,8 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     const before = entry.state;
     entry.state = state;
     const hasSynced = entry.watch?.hasSynced() ?? !(entry.resource?.namespaced ?? true);
-    const isNews = before.state !== state.state || before.message !== state.message || hasSynced !== entry.wasSynced;
+    // What has been seen stays known while a watch fails: that it does is no news to Rollouts, and it may come often.
+    const isNews = refusal(before) !== refusal(state) || hasSynced !== entry.wasSynced;
     entry.wasSynced = hasSynced;
     if (isNews) {
       queue(index.namingKind(entry.kind));
@@ -333,6 +334,10 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
       for (const entry of [...kinds.values()]) stop(entry);
     },
   };
+}
+
+function refusal({ state }: { readonly state: WatchState }): WatchState | undefined {
+  return state === 'notServed' || state === 'forbidden' ? state : undefined;
 }
 
 function counted(counts: Map<string, number>, key: string, by: 1 | -1): void {

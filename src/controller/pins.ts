@@ -6,6 +6,7 @@ import { RESOURCES } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
 import { InvalidPinnedScript, pinnedHash, pinnedName, pinnedScript, readPinned } from '../rollout/pinned-script.ts';
 import { type Api, FIELD_MANAGER, type Log } from './api.ts';
+import type { Change } from './watcher.ts';
 
 /** A ConfigMap that is, or claims to be, a pinned script. */
 export type PinnedConfigMap = {
@@ -32,8 +33,8 @@ export type Pins = {
   get(hash: string): Script | undefined;
   /** Pins a script, unless it is pinned. A forged ConfigMap in its place is replaced. */
   ensure(script: Script): Promise<void>;
-  /** The watch has brought news of this ConfigMap: what it says counts from now on. */
-  observe(configMapName: string): void;
+  /** The watch has brought news of a ConfigMap: what it says counts from now on. */
+  observe(change: Change<PinnedConfigMap>): void;
   /**
    * Deletes what has been unused for the grace. `isUsed` must know everything: it is asked when all is known.
    * @returns when to look again, in milliseconds; undefined when nothing is unused.
@@ -55,12 +56,14 @@ export type PinsOptions = {
 export function createPins({ api, namespace, stored, clock, log, graceMilliseconds }: PinsOptions): Pins {
   /** Created by us and not seen by the watch yet. */
   const fresh = new Map<string, Script>();
+  /** Deleted by somebody, and perhaps still in use: where nothing else has the text, it is pinned again from here. */
+  const lost = new Map<string, Script>();
   const pinning = new Map<string, Promise<void>>();
   const unusedSince = new Map<string, number>();
 
   function get(hash: string): Script | undefined {
     const content = stored.get(pinnedName(hash))?.content;
-    return content !== undefined && 'script' in content ? content.script : fresh.get(hash);
+    return content !== undefined && 'script' in content ? content.script : (fresh.get(hash) ?? lost.get(hash));
   }
 
   /** Many Rollouts use one script: they wait for one write. */
@@ -86,6 +89,7 @@ export function createPins({ api, namespace, stored, clock, log, graceMillisecon
       }
     }
     fresh.set(script.hash, script);
+    lost.delete(script.hash);
   }
 
   async function remove({ name, uid }: PinnedConfigMap, why: string): Promise<void> {
@@ -103,6 +107,7 @@ export function createPins({ api, namespace, stored, clock, log, graceMillisecon
     const present = [...stored.values()];
     const names = new Set(present.map(({ name }) => name));
     for (const name of unusedSince.keys()) if (!names.has(name)) unusedSince.delete(name);
+    for (const hash of lost.keys()) if (!isUsed(hash)) lost.delete(hash);
     let next: number | undefined;
     for (const configMap of present) {
       const hash = pinnedHash(configMap.name);
@@ -126,9 +131,13 @@ export function createPins({ api, namespace, stored, clock, log, graceMillisecon
   return {
     get,
     ensure,
-    observe(configMapName) {
-      const hash = pinnedHash(configMapName);
-      if (hash !== undefined) fresh.delete(hash);
+    observe({ before, after }) {
+      const hash = pinnedHash((after ?? before)?.name ?? '');
+      if (hash === undefined) return;
+      fresh.delete(hash);
+      if (after === undefined && before !== undefined && 'script' in before.content) {
+        lost.set(hash, before.content.script);
+      }
     },
     sweep,
   };

@@ -141,6 +141,32 @@ test('the latest look at a key decides when the next one is due; of two times th
   expect(seen.map(({ at }) => at)).toEqual([0, 100, 5_300]);
 });
 
+test('workers that wait for a turn of the event loop share one stretch of work', async () => {
+  const stretches: number[] = [];
+  let begun = performance.now();
+  let isOver = false;
+  const look = () => {
+    const now = performance.now();
+    stretches.push(now - begun);
+    begun = now;
+    if (!isOver) setImmediate(look);
+  };
+  const work = () => {
+    const end = performance.now() + 2;
+    while (performance.now() < end); // CPU time, as a plan takes it
+    return done();
+  };
+  const { queue } = setUp(work, { workers: 8 });
+  setImmediate(look);
+  for (let i = 0; i < 200; i++) queue.add(`shop/r${i}`);
+  while (queue.size().ready + queue.size().working > 0) await new Promise((resolve) => setImmediate(resolve));
+  isOver = true;
+  // 10 ms and the work that is under way then; each of the eight with a stretch of its own would be 80. The median, as
+  // the machine may be busy.
+  expect(stretches.length).toBeGreaterThan(15);
+  expect(stretches.sort((a, b) => a - b)[Math.floor(stretches.length / 2)]).toBeLessThan(60);
+});
+
 test('a wall clock that jumps changes nothing', async () => {
   const { clock, queue, seen } = setUp(done);
   queue.addAfter('a', 1_000);

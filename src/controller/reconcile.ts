@@ -1,10 +1,10 @@
-import { isList, stringAt } from '../json/value.ts';
+import { stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { Clock } from '../kube/clock.ts';
 import { apiVersionOf, RESOURCES } from '../kube/resource.ts';
 import { type Api, FIELD_MANAGER, type Log, type RecordEvent, TryAgain } from './api.ts';
 import { arm, disarm } from './arming.ts';
-import { type Finding, transitions } from './conditions.ts';
+import { conditionOf, type Finding, transitions } from './conditions.ts';
 import type { Gatherer } from './gather.ts';
 import type { Carrier, Kinds } from './kinds.ts';
 import type { Pins } from './pins.ts';
@@ -126,7 +126,8 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       return await reconcile(entry);
     } catch (error) {
       if (attempts.failingFor >= options.visibleAfterMilliseconds && !entry.stored.isDeleting) {
-        await attempt([], () => report(entry, { generation: entry.stored.generation, findings: [failing(error)] }));
+        const findings = failing(entry, error, clock.now());
+        await attempt([], () => report(entry, { generation: entry.stored.generation, findings }));
       }
       throw error;
     }
@@ -141,23 +142,20 @@ async function attempt(failures: unknown[], work: () => Promise<void>): Promise<
   }
 }
 
-function failing(error: unknown): Finding {
+/** An error's words may differ each time (a port in them, say): the latest are told once in so long. */
+const RETOLD_MILLISECONDS = 60_000;
+
+function failing({ stored }: RolloutEntry, error: unknown, now: Date): Finding[] {
+  const told = conditionOf(stored.status['conditions'], 'Reconciled');
+  const age = now.getTime() - Date.parse(stringAt(told, 'lastUpdateTime') ?? '');
+  if (stringAt(told, 'status') === 'False' && Math.abs(age) < RETOLD_MILLISECONDS) return [];
   const message = error instanceof Error ? error.message : String(error);
-  return { type: 'Reconciled', status: 'False', reason: 'Retrying', message };
+  return [{ type: 'Reconciled', status: 'False', reason: 'Retrying', message }];
 }
 
 /** Where people were told that something keeps failing, they are told when it no longer does. */
 function recovered({ stored }: RolloutEntry): Finding[] {
-  const conditions = stored.status['conditions'];
-  const wasTold = isList(conditions) && conditions.some((entry) => stringAt(entry, 'type') === 'Reconciled');
-  return wasTold
-    ? [
-        {
-          type: 'Reconciled',
-          status: 'True',
-          reason: 'Reconciled',
-          message: 'nothing keeps the controller from its work',
-        },
-      ]
-    : [];
+  if (conditionOf(stored.status['conditions'], 'Reconciled') === undefined) return [];
+  const message = 'nothing keeps the controller from its work';
+  return [{ type: 'Reconciled', status: 'True', reason: 'Reconciled', message }];
 }

@@ -2,7 +2,7 @@ import { customScriptKey, ingressScriptKey, SCRIPT_CONFIG_MAP, scriptNameOf } fr
 import { findScript, type Library, type ScriptRequest, type UserScripts } from '../lua/library.ts';
 import { makeScript, type Script, ScriptError } from '../lua/script.ts';
 import { PINNED_LIMIT, pinnedSize } from '../rollout/pinned-script.ts';
-import type { RecordEvent, Regarding } from './api.ts';
+import { type RecordEvent, type Regarding, TryAgain } from './api.ts';
 import type { Pins } from './pins.ts';
 import type { RecordStore, Remembered, ScriptRecord } from './script-record.ts';
 import type { ScriptConfigMap } from './user-scripts.ts';
@@ -27,7 +27,7 @@ export type ScriptBook = {
   shadowed(request: ScriptRequest): string | undefined;
   /** People are to be told of this hidden script: done with the next update. True when that is new. */
   tellShadowed(key: string): boolean;
-  /** Whether the script is the last good text of some key. */
+  /** Whether the script is the last good text of some key that the ConfigMap has. */
   keeps(hash: string): boolean;
 };
 
@@ -54,13 +54,17 @@ export function createScriptBook(options: ScriptBookOptions): ScriptBook {
   async function update(): Promise<{ changed: boolean }> {
     const stored = configMap();
     const verdicts = await judged(stored?.user, library, check);
-    const before = await record.read();
+    // Somebody may have deleted the record, too.
+    const before = { ...current?.record, ...(await record.read()) };
     for (const { script, problem } of verdicts.values()) if (problem === undefined) await pins.ensure(script);
     const telling = new Set(toTell);
     const entries = [...verdicts].map(
       ([key, verdict]) => [key, remember(before[key] ?? {}, verdict, telling.has(key))] as const,
     );
-    const after = Object.fromEntries(entries.filter(([, entry]) => Object.keys(entry).length > 0));
+    const after = {
+      ...absent(before, verdicts),
+      ...Object.fromEntries(entries.filter(([, entry]) => Object.keys(entry).length > 0)),
+    };
     await record.write(after);
     for (const key of telling) toTell.delete(key);
     if (stored !== undefined) tell(stored, before, after, verdicts);
@@ -68,6 +72,14 @@ export function createScriptBook(options: ScriptBookOptions): ScriptBook {
       current === undefined || isOther(current.verdicts, verdicts) || current.user?.override !== stored?.user.override;
     current = { user: stored?.user, verdicts, record: after };
     return { changed };
+  }
+
+  /** The last good texts of keys that are gone, as long as they are pinned: a ConfigMap that is replaced is gone for a moment. */
+  function absent(before: ScriptRecord, verdicts: ReadonlyMap<string, Verdict>): ScriptRecord {
+    const kept = Object.entries(before).filter(
+      ([key, { good }]) => !verdicts.has(key) && good !== undefined && pins.get(good) !== undefined,
+    );
+    return Object.fromEntries(kept.map(([key, { good = '' }]) => [key, { good }]));
   }
 
   function remember(before: Remembered, { script, problem }: Verdict, isTelling: boolean): Remembered {
@@ -132,7 +144,8 @@ export function createScriptBook(options: ScriptBookOptions): ScriptBook {
       toTell.add(key);
       return true;
     },
-    keeps: (hash) => Object.values(current?.record ?? {}).some(({ good }) => good === hash),
+    keeps: (hash) =>
+      Object.entries(current?.record ?? {}).some(([key, { good }]) => good === hash && current?.verdicts.has(key)),
   };
 }
 
@@ -192,8 +205,9 @@ export function compileIn(run: (job: 'compile', input: string) => Promise<string
       await run('compile', JSON.stringify(script));
       return undefined;
     } catch (error) {
-      if (error instanceof ScriptError) return error.message;
-      throw error;
+      if (!(error instanceof ScriptError)) throw error;
+      if (error.reason === 'time') throw new TryAgain(error.message, { cause: error }); // says nothing of the text
+      return error.message;
     }
   };
 }

@@ -57,6 +57,7 @@ export class Pause {
 export class Turns {
   readonly #longest: number;
   #since = performance.now();
+  #taking: Promise<void> | undefined;
 
   /** `longest`: milliseconds of work between two turns of the event loop. */
   constructor(longest = 10) {
@@ -68,8 +69,15 @@ export class Turns {
     return performance.now() - this.#since > this.#longest;
   }
 
-  async take(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#since = performance.now();
+  /** All who wait take the same turn, and have the next stretch together. */
+  take(): Promise<void> {
+    this.#taking ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#taking = undefined;
+        this.#since = performance.now();
+        resolve();
+      });
+    });
+    return this.#taking;
   }
 }

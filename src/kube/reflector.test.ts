@@ -306,6 +306,48 @@ describe('refusals', () => {
   });
 });
 
+test.each([429, 503])(
+  'a server that is busy (%i) is not asked for everything anew, however often it says so',
+  async (status) => {
+    const reflector = reflect();
+    await reflector.synced();
+    let refusals = 12;
+    api.fault = ({ query }) => (isReopened(query) && refusals-- > 0 ? { status } : undefined);
+    api.endWatches('cut');
+    await eventually(() => expect(refusals).toBeLessThan(0));
+    await eventually(() => expect(reflector.state().state).toBe('synced'));
+    expect(api.requests.filter(({ query }) => !isReopened(query))).toHaveLength(1);
+  },
+);
+
+test('an API that ends a watch of initial events without their end is asked for pages', async () => {
+  api.ignoresWatchList = true;
+  api.put('a', '1');
+  const reflector = reflect();
+  await eventually(() => expect(api.watches).toBe(1));
+  api.bookmark();
+  api.endWatches('end');
+  await reflector.synced();
+  expect(contents(reflector)).toEqual({ a: '1' });
+});
+
+test.each([
+  ['no JSON', '<html>502</html>'],
+  ['no event', '{"message":"bad gateway"}'],
+  ['an event of an unknown type', '{"type":"GREETING","object":{}}'],
+  ['an object without a uid', '{"type":"ADDED","object":{"metadata":{"name":"b","resourceVersion":"7"}}}'],
+])('a line that is %s fails the watch, which is opened again, and ends nothing', async (_, line) => {
+  api.put('a', '1');
+  const reflector = reflect();
+  await reflector.synced();
+  const states: string[] = [];
+  reflector.onState(({ state, message }) => states.push(`${state} ${message}`));
+  api.sendRaw(Buffer.from(`${line}\n`));
+  await eventually(() => expect(states.some((state) => state.startsWith('failing'))).toBe(true));
+  api.put('c', '3');
+  await eventually(() => expect(contents(reflector)).toEqual({ a: '1', c: '3' }));
+});
+
 describe('faults of ours', () => {
   test('an error of trim ends the reflector, and everybody who waits is told', async () => {
     api.put('a', '1');

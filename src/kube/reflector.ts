@@ -26,7 +26,7 @@ const PACE: ReflectorPace = {
   leastWait: 200,
   mostWait: 30_000,
   mostWaitBrief: 3_000,
-  refusedWait: 30_000,
+  refusedWait: 5_000,
   silence: 90_000,
   steady: 5_000,
 };
@@ -171,7 +171,9 @@ export class Reflector<T> {
       return 0;
     }
     this.#state.set('failing', message);
-    if (status !== undefined && ++this.#refusals >= REFUSALS_BEFORE_LIST) this.#version = undefined;
+    // A server that is busy says nothing of the resourceVersion, and a list is the last thing that it needs.
+    const isBusy = status === 429 || status === 503;
+    if (status !== undefined && !isBusy && ++this.#refusals >= REFUSALS_BEFORE_LIST) this.#version = undefined;
     const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) : 0;
     // 429 says when to come again; a watch cache that is being made anew says so for a moment.
     const isBrief = error instanceof NoAnswer || status === 429;
@@ -217,6 +219,8 @@ export class Reflector<T> {
         this.#take(event, list);
         if (this.#turns.areDue) await this.#turns.take();
       }
+      // All objects and no bookmark to end them: an API that does not know `sendInitialEvents`, or is being restarted.
+      if (this.#version === undefined) this.#canWatchList = false;
       return this.#version !== undefined && (events > 0 || isOpenFor(SHORT_WATCH_MILLISECONDS));
     } catch (error) {
       if (!silence.wasTooLong) throw error;
@@ -260,7 +264,7 @@ export class Reflector<T> {
   #put(object: KubeObject): ObjectKey {
     const key = keyOf(nameOf(object));
     const [uid, resourceVersion] = [stringAt(object, 'metadata', 'uid'), resourceVersionOf(object)];
-    if (uid === undefined || resourceVersion === '') throw new Error(`${this.#what}: ${key} has no uid or version`);
+    if (uid === undefined || resourceVersion === '') throw new NoAnswer(`${this.#what}: ${key} has no uid or version`);
     this.store.put(key, { uid, resourceVersion, value: this.#options.trim(object) });
     return key;
   }

@@ -8,7 +8,8 @@ export type WatchEvent = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BO
 /**
  * Reads the events of a watch's answer, one line each, as they come. What is left of a line when the stream ends is
  * dropped: the event comes again when the watch is reopened.
- * @throws ApiError for an `ERROR` event, NoAnswer when the connection is cut, another error for a line that is no event.
+ * @throws ApiError for an `ERROR` event, NoAnswer when the connection is cut, or something on the way wrote a line that
+ *   is no event.
  */
 export async function* watchEvents(
   chunks: AsyncIterable<Buffer>,
@@ -16,13 +17,26 @@ export async function* watchEvents(
   parse: (text: string) => Json,
 ): AsyncGenerator<WatchEvent> {
   for await (const line of lines(chunks, what)) {
-    const event = parse(line);
+    const event = eventOf(line, what, parse);
     const [type, object] = [stringAt(event, 'type'), at(event, ['object'])];
-    if (!isMap(object)) throw new Error(`${what}: a line of the watch is no event: ${line.slice(0, 200)}`);
+    if (!isMap(object)) throw noEvent(what, line);
     if (type === 'ERROR') throw apiError(what, Number(at(object, ['code']) ?? 500), JSON.stringify(object));
-    if (!isEventType(type)) throw new Error(`${what}: an event of unknown type ${type}`);
+    if (!isEventType(type)) throw noEvent(what, line);
     yield { type, object };
   }
+}
+
+function eventOf(line: string, what: string, parse: (text: string) => Json): Json {
+  try {
+    return parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw noEvent(what, line);
+    throw error;
+  }
+}
+
+function noEvent(what: string, line: string): NoAnswer {
+  return new NoAnswer(`${what}: a line of the watch is no event: ${line.slice(0, 200)}`);
 }
 
 function isEventType(type: string | undefined): type is WatchEvent['type'] {
