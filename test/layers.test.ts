@@ -15,7 +15,7 @@ const LAYERS: Record<string, readonly string[]> = {
   tls: [],
   kube: ['json'],
   controller: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'kube'],
-  registration: ['json', 'manifest', 'admission', 'kube'],
+  registration: ['json', 'manifest', 'api', 'admission', 'kube'],
   manager: ['json', 'api', 'lua', 'isolate', 'admission', 'kube', 'tls', 'controller', 'registration'],
   server: ['json', 'api', 'admission', 'tls'],
   webhook: ['json', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'admission', 'server', 'tls', 'kube'],

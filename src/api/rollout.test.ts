@@ -173,9 +173,22 @@ test.each<[string, Changes, string | RegExp]>([
   ],
   [
     'a custom reference is whole',
-    { [`${CANARY}.trafficRoutings.0.customNetworkRefs`]: [{ apiVersion: 'a/v1', kind: '', name: 'x' }] },
+    { [`${CANARY}.trafficRoutings.0.customNetworkRefs`]: [{ apiVersion: 'a.example.com/v1', kind: '', name: 'x' }] },
     /customNetworkRefs\[0\]\.kind: is missing or empty/,
   ],
+  ...[
+    ['v1', 'Secret'],
+    ['apps/v1', 'Deployment'],
+    ['batch/v1', 'Job'],
+    ['rbac.authorization.k8s.io/v1', 'ClusterRole'],
+    ['admissionregistration.k8s.io/v1', 'MutatingWebhookConfiguration'],
+    ['metrics.k8s.io/v1beta1', 'PodMetrics'],
+    ['rollouts.kruise.io/v1beta1', 'Rollout'],
+  ].map(([apiVersion = '', kind = '']): [string, Changes, RegExp] => [
+    `${kind} of ${apiVersion} carries no traffic`,
+    { [`${CANARY}.trafficRoutings.0.customNetworkRefs`]: [{ apiVersion, kind, name: 'x' }] },
+    new RegExp(`customNetworkRefs\\[0\\]\\.apiVersion: ${kind} cannot carry traffic here: .*; name a gateway object`),
+  ]),
   [
     'a Service takes part once',
     { [`${CANARY}.trafficRoutings.1`]: { service: 'web', gateway: { httpRouteName: 'r' } } },
@@ -346,8 +359,8 @@ test.each<[string, Changes, string | RegExp]>([
     {
       [`${CANARY}.trafficRoutings.0`]: {
         service: 's',
-        networkRefs: [{ apiVersion: 'a/v1', kind: 'K', name: 'x' }],
-        customNetworkRefs: [{ apiVersion: 'a/v1', kind: 'K', name: 'y' }],
+        networkRefs: [{ apiVersion: 'a.example.com/v1', kind: 'K', name: 'x' }],
+        customNetworkRefs: [{ apiVersion: 'a.example.com/v1', kind: 'K', name: 'y' }],
       },
     },
     /trafficRoutings\[0\]\.networkRefs: differs from customNetworkRefs/,

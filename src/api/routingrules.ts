@@ -1,6 +1,7 @@
 import { equal } from '../json/equal.ts';
 import { isMap, member, stringAt } from '../json/value.ts';
 import type { Findings } from './findings.ts';
+import { refusedGateway } from './gateway-groups.ts';
 import { groupKind, itemsOf, type Part, partOf, type RolloutView } from './view.ts';
 import { type FieldPath, fieldPath } from './violation.ts';
 
@@ -53,7 +54,10 @@ function checkRef(ref: Part, seen: Map<string, FieldPath>, findings: Findings): 
   for (const field of missing)
     findings.deny([...ref.path, field], 'is missing or empty; write apiVersion, kind and name of the object');
   if (missing.length > 0) return;
-  const [group, kind] = groupKind(ref.value).split('/');
+  const [group = '', kind = ''] = groupKind(ref.value).split('/');
+  const refusal = refusedGateway({ group, kind });
+  if (refusal !== undefined)
+    findings.deny([...ref.path, 'apiVersion'], `${kind} cannot carry traffic here: ${refusal}; name a gateway object`);
   once(`${kind}.${group} ${stringAt(ref.value, 'name')}`, ref.path, seen, findings);
 }
 

@@ -26,6 +26,16 @@ export type EventNote = {
 /** Tells people of something. Never throws: an Event that is lost is no reason to stop. */
 export type RecordEvent = (regarding: Regarding, event: EventNote) => void;
 
+/** What API servers ask Sluice about, as the webhook configurations say. */
+export type Guard = {
+  /** Namespaces that no webhook of ours ever sees. */
+  readonly excludedNamespaces: ReadonlySet<string>;
+  /** Why they do not ask about anything, where that has lasted; undefined when they do. */
+  uncalled(): string | undefined;
+  /** Called when that has changed. The answer ends that. */
+  onUncalled(listener: () => void): () => void;
+};
+
 /** Where the controller writes its log: fields, then words. */
 export type Log = {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;

@@ -54,9 +54,10 @@ export class TestCluster implements Api, Watcher {
     await this.#write(`patch${options.subresource === undefined ? '' : ` ${options.subresource}`}`, resource, name);
     const object = await this.get(resource, name);
     const expected = stringAt(body, 'metadata', 'resourceVersion');
+    if (expected === undefined)
+      throw new Error(`a fenced write says what it was computed from: ${JSON.stringify(body)}`);
     const metadata = member(object, 'metadata');
-    if (expected !== undefined && expected !== stringAt(metadata, 'resourceVersion'))
-      throw new ApiError(409, 'Conflict', 'it has changed');
+    if (expected !== stringAt(metadata, 'resourceVersion')) throw new ApiError(409, 'Conflict', 'it has changed');
     return this.put(resource, merged(object, body) as JsonMap);
   }
 

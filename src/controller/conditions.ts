@@ -2,7 +2,7 @@ import { equal } from '../json/equal.ts';
 import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
 
 /** Aspects of a Rollout that the controller reports, beside those of OpenKruise. */
-export type ConditionType = 'Accepted' | 'ResolvedRefs' | 'ScriptsReady' | 'Expressible' | 'Reconciled';
+export type ConditionType = 'Accepted' | 'ResolvedRefs' | 'ScriptsReady' | 'Expressible' | 'Intercepted' | 'Reconciled';
 
 /** What is true of one aspect now. */
 export type Finding = {

@@ -7,7 +7,7 @@ import { type Clock, SYSTEM_CLOCK } from '../kube/clock.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import type { Library } from '../lua/library.ts';
 import { PINNED_LABEL, pinnedHash } from '../rollout/pinned-script.ts';
-import { type Api, type Log, type RecordEvent, TryAgain } from './api.ts';
+import { type Api, type Guard, type Log, type RecordEvent, TryAgain } from './api.ts';
 import type { Decide } from './dry-run.ts';
 import { createGatherer } from './gather.ts';
 import { type KindInUse, type KindView, openKinds } from './kinds.ts';
@@ -42,6 +42,7 @@ export type ControllerOptions = {
   readonly api: Api;
   readonly watcher: Watcher;
   readonly library: Library;
+  readonly guard: Guard;
   /** Where scripts run, with a hard stop. */
   readonly isolate: Pick<Isolate, 'run'>;
   readonly event: RecordEvent;
@@ -92,7 +93,7 @@ const SWEEP_MILLISECONDS = 5_000;
  * ```
  */
 export function openController(options: ControllerOptions): Controller {
-  const { api, watcher, library, isolate, event, log, namespace, clock = SYSTEM_CLOCK } = options;
+  const { api, watcher, library, guard, isolate, event, log, namespace, clock = SYSTEM_CLOCK } = options;
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   const index = new RolloutIndex();
   /** Rollout → hashes of the scripts that it uses. A Rollout without an entry has not been looked at yet. */
@@ -161,7 +162,7 @@ export function openController(options: ControllerOptions): Controller {
   const onShadowed = (key: string) => {
     if (book.tellShadowed(key)) enqueue([SCRIPTS]);
   };
-  const gatherer = createGatherer({ api, index, kinds, book, pins, decide: decideIn(isolate), onShadowed });
+  const gatherer = createGatherer({ api, index, kinds, book, pins, decide: decideIn(isolate), guard, onShadowed });
   const reconcile = createReconciler({
     ...{ api, index, kinds, pins, gatherer, event, log, clock },
     visibleAfterMilliseconds: settings.visibleAfterMilliseconds,
@@ -197,6 +198,7 @@ export function openController(options: ControllerOptions): Controller {
     return [...uses].flatMap(([key, hashes]) => (hashes.includes(hash) ? [key] : []));
   }
 
+  const stopGuarding = guard.onUncalled(() => enqueue(index.keys()));
   const cancelPatience = clock.after(PATIENCE_MILLISECONDS, () => {
     isPatient = false;
     openWhenSeen();
@@ -266,6 +268,7 @@ export function openController(options: ControllerOptions): Controller {
     async close() {
       state = 'closed';
       cancelPatience();
+      stopGuarding();
       for (const watch of [rollouts, scriptMaps, pinned]) watch.close();
       kinds.close();
       await queue.close();

@@ -1,7 +1,7 @@
 import type { JsonMap } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { Script } from '../lua/script.ts';
-import { type Api, TryAgain } from './api.ts';
+import { type Api, type Guard, TryAgain } from './api.ts';
 import { type Decide, dryRun, dryRunFingerprint, type Obstacle, type Subject } from './dry-run.ts';
 import type { Kinds } from './kinds.ts';
 import type { Pins } from './pins.ts';
@@ -18,6 +18,7 @@ export type GatherOptions = {
   readonly book: ScriptBook;
   readonly pins: Pins;
   readonly decide: Decide;
+  readonly guard: Guard;
   /** A Rollout uses a shipped script although the user has one under this key. */
   readonly onShadowed: (key: string) => void;
 };
@@ -31,7 +32,7 @@ export type Gatherer = {
 };
 
 export function createGatherer(options: GatherOptions): Gatherer {
-  const { api, index, kinds, book, pins, decide, onShadowed } = options;
+  const { api, index, kinds, book, pins, decide, guard, onShadowed } = options;
   /** The last dry run of each Rollout and what it depended on: objects change seldom, events come often. */
   const played = new Map<string, { readonly fingerprint: string; readonly obstacles: readonly Obstacle[] }>();
 
@@ -111,6 +112,8 @@ export function createGatherer(options: GatherOptions): Gatherer {
       const scripts = rollout === undefined ? [] : placedTargets(rollout, entry.references).map(chosen);
       return {
         entry,
+        isExcluded: guard.excludedNamespaces.has(stored.namespace),
+        uncalled: guard.uncalled(),
         rival: index.rivalOf(entry)?.key,
         references,
         scripts,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { stringAt } from '../json/value.ts';
+import { type Json, stringAt } from '../json/value.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { hasOurLabel } from './arming.ts';
@@ -29,11 +29,22 @@ type Situation = {
   readonly serviceThere: boolean;
   readonly workloadThere: boolean;
   readonly label: string;
+  readonly excluded?: boolean;
+  readonly uncalled?: string;
+  readonly conditions?: Json[];
 };
 
 function observe(situation: Situation): Observed {
   const metadata = situation.deleting ? { deletionTimestamp: '2026-01-02T00:00:00Z' } : {};
-  const entry = rolloutEntry(storedRollout(rolloutObject({ metadata, spec: { disabled: situation.disabled } })));
+  const entry = rolloutEntry(
+    storedRollout(
+      rolloutObject({
+        metadata,
+        spec: { disabled: situation.disabled },
+        status: { conditions: situation.conditions ?? [] },
+      }),
+    ),
+  );
   const text = directiveText(situation.directive);
   const workload = seen({
     metadata: {
@@ -53,6 +64,8 @@ function observe(situation: Situation): Observed {
   };
   return {
     entry,
+    isExcluded: situation.excluded ?? false,
+    uncalled: situation.uncalled,
     rival: situation.rival ? 'shop/first' : undefined,
     references: entry.references.map((reference) => ({ reference, resolution: resolution(reference.kind) })),
     scripts: [],
@@ -122,6 +135,8 @@ test.each<[string, Partial<Situation>, 'armed' | 'disarmed' | 'left']>([
   ['one of a disabled Rollout', { directive: 'armed', disabled: true }, 'disarmed'],
   ['one of a Rollout that is being deleted', { directive: 'armed', deleting: true }, 'disarmed'],
   ['one that another Rollout has', { directive: 'armed', rival: true }, 'disarmed'],
+  ['one in a namespace that no webhook sees', { excluded: true }, 'left'],
+  ['one that was armed before its namespace was taken off', { directive: 'armed', excluded: true }, 'disarmed'],
   ['one whose Service is missing from the start', { serviceThere: false }, 'left'],
   ['one whose Service goes later', { serviceThere: false, directive: 'armed', label: 'deployment' }, 'left'],
 ])('%s', (_, change, outcome) => {
@@ -130,6 +145,25 @@ test.each<[string, Partial<Situation>, 'armed' | 'disarmed' | 'left']>([
     arm: outcome === 'armed',
     disarm: outcome === 'disarmed' ? 1 : 0,
   });
+});
+
+const found = (change: Partial<Situation>) => planRollout(observe({ ...ready, ...change })).findings;
+
+test('a Rollout in a namespace that no webhook sees is not accepted, and told what to do', () => {
+  const [accepted] = found({ excluded: true });
+  expect(accepted).toMatchObject({ type: 'Accepted', status: 'False', reason: 'NamespaceExcluded' });
+  expect(accepted?.message).toMatch(/^metadata\.namespace: Sluice keeps out of shop .*another namespace$/);
+});
+
+test('that API servers do not ask is told, and told to be over, and else not mentioned', () => {
+  const intercepted = (change: Partial<Situation>) => found(change).find(({ type }) => type === 'Intercepted');
+  expect(intercepted({})).toBeUndefined();
+  const uncalled = '/mutate/workload is not called: there is no CA yet';
+  const bad = intercepted({ uncalled });
+  expect(bad).toMatchObject({ status: 'False', reason: 'WebhooksNotCalled' });
+  expect(bad?.message).toContain(uncalled);
+  expect(planRollout(observe({ ...ready, uncalled })).message).toBe(bad?.message);
+  expect(intercepted({ conditions: [{ ...bad } as Json] })).toMatchObject({ status: 'True' });
 });
 
 test('when the Rollout is gone the armed directive goes and the active one is reported', () => {

@@ -1,3 +1,4 @@
+import { refusedGateway } from '../api/gateway-groups.ts';
 import { LABELS } from '../api/names.ts';
 import { fieldPath } from '../api/violation.ts';
 import type { JsonMap } from '../json/value.ts';
@@ -5,7 +6,7 @@ import type { Resource } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
 import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { stepsOf } from '../rollout/directives.ts';
-import type { Finding } from './conditions.ts';
+import { conditionOf, type Finding } from './conditions.ts';
 import type { Obstacle } from './dry-run.ts';
 import type { Carrier } from './kinds.ts';
 import {
@@ -33,6 +34,10 @@ export type Resolution =
 /** Everything that a plan depends on. */
 export type Observed = {
   readonly entry: RolloutEntry;
+  /** API servers never ask Sluice about objects of its namespace. */
+  readonly isExcluded: boolean;
+  /** Why API servers do not ask Sluice about anything now; undefined where they do. */
+  readonly uncalled: string | undefined;
   /** Another Rollout that has the workload, `namespace/name`. */
   readonly rival: string | undefined;
   readonly references: readonly { readonly reference: Reference; readonly resolution: Resolution }[];
@@ -82,7 +87,10 @@ const REPLAY_MILLISECONDS = 60_000;
  */
 export function planRollout(observed: Observed): Plan {
   const { entry, scripts, obstacles } = observed;
-  const findings = [accepted(observed), resolvedRefs(observed), scriptsReady(observed), expressible(observed)];
+  const findings = [
+    ...[accepted(observed), resolvedRefs(observed), scriptsReady(observed), expressible(observed)],
+    ...intercepted(observed),
+  ];
   const wanted = wantedArming(observed, findings);
   const bad = findings.find(({ status }) => status === 'False');
   const phase = phaseOf(observed);
@@ -111,7 +119,11 @@ export function usedScript(choice: ScriptChoice): Script | undefined {
   return choice.state === 'broken' ? choice.lastGood : undefined;
 }
 
-function accepted({ entry, rival }: Observed): Finding {
+function accepted({ entry, isExcluded, rival }: Observed): Finding {
+  if (isExcluded) {
+    const message = `metadata.namespace: Sluice keeps out of ${entry.stored.namespace} (kube-system, its own namespace and excludedNamespaces of its chart): nothing would be held or rewritten; create the Rollout and its workload in another namespace`;
+    return no('Accepted', 'NamespaceExcluded', [message]);
+  }
   const [problem, ...others] = entry.problems;
   if (problem !== undefined) return no('Accepted', 'Invalid', [problem, ...others]);
   if (rival !== undefined) {
@@ -119,6 +131,16 @@ function accepted({ entry, rival }: Observed): Finding {
     return no('Accepted', 'WorkloadTaken', [message]);
   }
   return yes('Accepted', 'Accepted', 'the Rollout can be carried out');
+}
+
+/** Said where it is bad, and where people were told that it was. */
+function intercepted({ entry, uncalled }: Observed): Finding[] {
+  if (uncalled !== undefined) {
+    const message = `API servers do not ask Sluice about writes, so that nothing is held or rewritten now: ${uncalled}`;
+    return [no('Intercepted', 'WebhooksNotCalled', [message])];
+  }
+  if (conditionOf(entry.stored.status['conditions'], 'Intercepted') === undefined) return [];
+  return [yes('Intercepted', 'Intercepted', 'API servers ask Sluice about writes')];
 }
 
 function resolvedRefs(observed: Observed): Finding {
@@ -151,6 +173,8 @@ function referenceProblem(reference: Reference, resolution: Resolution, { stored
   if (role === 'workload' && !WORKLOAD_TYPES.has(kindKey(reference))) {
     return problem('KindNotSupported', `this version of Sluice releases Deployments only, and ${kind} not yet`);
   }
+  const refusal = role === 'gateway' ? refusedGateway(reference) : undefined;
+  if (refusal !== undefined) return problem('KindNotSupported', `${kind} cannot carry traffic: ${refusal}`);
   switch (resolution.state) {
     case 'found':
       return undefined;

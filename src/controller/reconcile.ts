@@ -8,7 +8,7 @@ import { conditionOf, type Finding, transitions } from './conditions.ts';
 import type { Gatherer } from './gather.ts';
 import type { Carrier, Kinds } from './kinds.ts';
 import type { Pins } from './pins.ts';
-import { planGone, planRollout, stepCount } from './plan.ts';
+import { type Plan, planGone, planRollout, stepCount } from './plan.ts';
 import type { Again, Attempt } from './queue.ts';
 import { type RolloutEntry, storedRollout } from './rollout-entry.ts';
 import type { RolloutIndex } from './rollout-index.ts';
@@ -40,31 +40,31 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
   async function reconcile(entry: RolloutEntry): Promise<Again> {
     const observed = await gatherer.gather(entry);
     const plan = planRollout(observed);
-    const failures: unknown[] = [];
-    // Status is written even where something else fails; the failure comes last.
-    await attempt(failures, async () => {
-      for (const script of plan.scripts) await pins.ensure(script);
-      onUse(
-        entry.key,
-        plan.scripts.map(({ hash }) => hash),
-      );
-      const { arm: arming } = plan;
-      if (arming !== undefined) await arm(api, arming);
-      for (const carrier of plan.disarm) await disarm(api, carrier);
-    });
-    if (!entry.stored.isDeleting) {
-      const { findings, phase, message } = plan;
-      const all = failures.length === 0 ? [...findings, ...recovered(entry)] : findings;
-      await report(entry, {
-        generation: entry.stored.generation,
-        findings: all,
-        phase,
-        message,
-        steps: stepCount(entry),
+    const { findings, phase, message } = plan;
+    const tell = (more: readonly Finding[]) =>
+      report(entry, {
+        ...{ generation: entry.stored.generation, phase, message, steps: stepCount(entry) },
+        findings: [...findings, ...more],
       });
-    }
-    if (failures.length > 0) throw failures[0];
+    // Two objects, so neither write waits for the other; but that nothing fails any more is said when nothing has failed.
+    const isToldLast = recovered(entry).length > 0;
+    const apply = applyPlan(entry, plan);
+    const status = entry.stored.isDeleting || isToldLast ? undefined : tell([]);
+    const outcomes = await Promise.allSettled([apply, status]);
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (isToldLast && !entry.stored.isDeleting) await tell(failure === undefined ? recovered(entry) : []);
+    if (failure !== undefined) throw failure.reason;
     return plan.afterMilliseconds === undefined ? {} : { afterMilliseconds: plan.afterMilliseconds };
+  }
+
+  async function applyPlan(entry: RolloutEntry, plan: Plan): Promise<void> {
+    for (const script of plan.scripts) await pins.ensure(script);
+    onUse(
+      entry.key,
+      plan.scripts.map(({ hash }) => hash),
+    );
+    if (plan.arm !== undefined) await arm(api, plan.arm);
+    for (const carrier of plan.disarm) await disarm(api, carrier);
   }
 
   /** The Rollout is gone: an armed directive goes, too; an active one says what its object is, and stays until people decide. */
@@ -127,19 +127,12 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     } catch (error) {
       if (attempts.failingFor >= options.visibleAfterMilliseconds && !entry.stored.isDeleting) {
         const findings = failing(entry, error, clock.now());
-        await attempt([], () => report(entry, { generation: entry.stored.generation, findings }));
+        // That the status cannot be written either is no other failure: both come from the same server.
+        await Promise.allSettled([report(entry, { generation: entry.stored.generation, findings })]);
       }
       throw error;
     }
   };
-}
-
-async function attempt(failures: unknown[], work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    failures.push(error);
-  }
 }
 
 /** An error's words may differ each time (a port in them, say): the latest are told once in so long. */

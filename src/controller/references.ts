@@ -1,3 +1,4 @@
+import { refusedGateway } from '../api/gateway-groups.ts';
 import type { Rollout } from '../api/generated.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import type { FieldPath } from '../api/violation.ts';
@@ -19,6 +20,7 @@ export const WORKLOAD_TYPES: ReadonlyMap<string, string> = new Map([['apps/Deplo
 
 /** Whether objects of the reference's kind are of any use: a workload that cannot be released is not watched. */
 export function isWatched(reference: Reference): boolean {
+  if (reference.role === 'gateway') return refusedGateway(reference) === undefined;
   return reference.role !== 'workload' || WORKLOAD_TYPES.has(kindKey(reference));
 }
 

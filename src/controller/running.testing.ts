@@ -5,6 +5,7 @@ import type { Clock } from '../kube/clock.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import { loadLibrary } from '../lua/library.ts';
 import { directiveKey } from '../rewrite/directive.ts';
+import type { Guard } from './api.ts';
 import { TestCluster, VIRTUAL_SERVICE } from './cluster.testing.ts';
 import { type Controller, openController } from './controller.ts';
 import { rolloutObject } from './rollouts.testing.ts';
@@ -19,11 +20,19 @@ export const inThisThread = {
   },
 };
 
+/** Everything is asked about, but in two namespaces. */
+export const GUARD: Guard = {
+  excludedNamespaces: new Set(['kube-system', NAMESPACE]),
+  uncalled: () => undefined,
+  onUncalled: () => () => undefined,
+};
+
 export function start(
   cluster: TestCluster,
   settings: Parameters<typeof openController>[0]['settings'] = {},
   clock?: Clock,
   isolate: Parameters<typeof openController>[0]['isolate'] = inThisThread,
+  guard = GUARD,
 ) {
   const events: string[] = [];
   const logged: unknown[] = [];
@@ -37,6 +46,7 @@ export function start(
     watcher: cluster,
     library,
     isolate,
+    guard,
     ...(clock === undefined ? {} : { clock }),
     event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
     log,

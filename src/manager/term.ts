@@ -5,6 +5,7 @@ import { Discovery } from '../kube/discovery.ts';
 import { eventRecorder } from '../kube/events.ts';
 import type { Library } from '../lua/library.ts';
 import { keepRegistration, type Registration } from '../registration/keeper.ts';
+import { neverMatched } from '../registration/namespaces.ts';
 import { openCertificates } from './certificates.ts';
 import { watchClusterView } from './cluster-view.ts';
 import type { ManagerLog, ManagerSettings } from './manager.ts';
@@ -74,6 +75,11 @@ export function openTerm({ client, settings, library, log, onFault }: TermParts)
     api: client,
     watcher: openWatcher(client, discovery, onFault),
     library,
+    guard: {
+      excludedNamespaces: new Set(neverMatched(namespace, settings.excludedNamespaces)),
+      uncalled: () => registration.state().uncalled,
+      onUncalled: (listener) => registration.onUncalled(listener),
+    },
     isolate,
     event: ({ apiVersion, kind, ...metadata }, text) => events.record({ apiVersion, kind, metadata }, text),
     log,

@@ -205,9 +205,11 @@ export function keepRegistration(options: RegistrationOptions): Registration {
     if (why === undefined) uncalled = undefined;
     else uncalled ??= { since: timers.monotonic(), told: undefined };
     const left = uncalled === undefined ? RESYNC : uncalled.since + UNCALLED - timers.monotonic();
-    if (uncalled !== undefined && left <= 0) uncalled.told = why;
+    if (uncalled !== undefined && left <= 0) uncalled.told = why?.reason;
     if (uncalled?.told === before) return left > 0 ? left : RESYNC;
-    if (uncalled?.told !== undefined) onRemark(uncalled.told);
+    if (why !== undefined && uncalled?.told !== undefined) {
+      onRemark(why.detail === '' ? why.reason : `${why.reason} (${why.detail})`);
+    }
     for (const listener of uncalledListeners) listener();
     return RESYNC;
   }

@@ -2,6 +2,7 @@ import { type FailurePolicies, ROUTE_TABLE } from '../admission/routes.ts';
 import { isMap, type Json, type JsonMap } from '../json/value.ts';
 import { type RuleKind, refusalOf } from './kinds.ts';
 import { joinedConditions } from './match-conditions.ts';
+import { neverMatched } from './namespaces.ts';
 import { withKinds } from './rules.ts';
 import type { Template } from './templates.ts';
 
@@ -62,7 +63,7 @@ function chosen(path: string, webhook: JsonMap, { failurePolicies, kinds }: Rend
 
 /** An entry with where it calls, whom it trusts and which namespaces it never sees. */
 function installed(webhook: JsonMap, { namespace, bundle, excludedNamespaces }: RenderInputs): JsonMap {
-  const never = [...new Set(['kube-system', namespace, ...excludedNamespaces])].sort();
+  const never = neverMatched(namespace, excludedNamespaces);
   const { service } = isMap(webhook['clientConfig']) ? webhook['clientConfig'] : {};
   return {
     objectSelector: {},

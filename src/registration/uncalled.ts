@@ -12,6 +12,9 @@ export type Calls = Pick<RegistrationPlan, 'waiting' | 'holds'> & {
   readonly problem: string | undefined;
 };
 
+/** `reason` stays the same as long as it is the same reason; `detail` is for a log. */
+export type Uncalled = { readonly reason: string; readonly detail: string };
+
 /**
  * Why API servers do not ask Sluice about workloads or gateway objects, for people; undefined when they do. An outage is no
  * reason: what is registered stays registered.
@@ -19,14 +22,17 @@ export type Calls = Pick<RegistrationPlan, 'waiting' | 'holds'> & {
 export function whyUncalled(
   { called, waiting, holds, problem }: Calls,
   webhooks: readonly KnownWebhook[],
-): string | undefined {
+): Uncalled | undefined {
   const missing = GUARDS.filter((path) => !called.has(path));
   const [first] = missing;
   if (first === undefined) return undefined;
-  const reason = problem ?? holds ?? waiting.get(first) ?? 'the webhook configurations are not written yet';
+  const why = problem === undefined ? (holds ?? waiting.get(first)) : 'the webhook configurations cannot be written';
   const problems = webhooks.flatMap(({ endpoint, answer }) =>
     answer?.problem === undefined ? [] : [`${endpoint.address}:${endpoint.port}: ${answer.problem}`],
   );
-  const told = problems.length === 0 ? '' : ` (${problems.join('; ')})`;
-  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not called: ${reason}${told}`;
+  const verb = missing.length === 1 ? 'is' : 'are';
+  return {
+    reason: `${missing.join(' and ')} ${verb} not called: ${why ?? 'the webhook configurations are not written yet'}`,
+    detail: [...(problem === undefined ? [] : [problem]), ...problems].join('; '),
+  };
 }

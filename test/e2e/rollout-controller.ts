@@ -61,6 +61,7 @@ function start(
     api: counted(around(client), writes),
     watcher: openWatcher(client, discovery, (error) => problems.push(error)),
     library: loadLibrary(),
+    guard: { excludedNamespaces: new Set(), uncalled: () => undefined, onUncalled: () => () => undefined },
     isolate,
     event: ({ kind, namespace: place, name }, { type, reason, note }) =>
       events.push(`${type} ${reason} ${kind} ${place}/${name}: ${note}`),
@@ -91,6 +92,8 @@ function counted(api: Api, writes: string[]): Api {
       return api.create(resource, object, options);
     },
     patch(resource, name, form, body, options) {
+      const version = stringAt(body, 'metadata', 'resourceVersion');
+      if (version === undefined) throw new Error(`a fenced write says what it was computed from: ${resource.plural}`);
       note('patch', resource.plural, name.namespace, name.name);
       return api.patch(resource, name, form, body, options);
     },
