@@ -16,7 +16,10 @@ export type ChartValue = {
   readonly about: string;
 };
 
-/** All values that values.schema.json describes, in its order; `global` is Helm's own. */
+/** What a chart around this one sets, not for this one to read. */
+const NOT_OURS = ['global', 'enabled'];
+
+/** All values that values.schema.json describes, in its order. */
 export function chartValues(): ChartValue[] {
   const schema = parseJson(readFileSync(join(CHART, 'values.schema.json'), 'utf8'));
   const file = join(CHART, 'values.yaml');
@@ -29,7 +32,9 @@ function leaves(schema: Json, path: readonly string[]): Omit<ChartValue, 'preset
   const properties = member(schema, 'properties');
   const isGroup = isMap(properties) && !Object.hasOwn(properties, 'requests');
   if (!isGroup) return [{ path, about: stringAt(schema, 'description') ?? '' }];
-  return Object.entries(properties).flatMap(([key, part]) => (key === 'global' ? [] : leaves(part, [...path, key])));
+  return Object.entries(properties).flatMap(([key, part]) =>
+    path.length === 0 && NOT_OURS.includes(key) ? [] : leaves(part, [...path, key]),
+  );
 }
 
 /** The README with the table of values as it should be. */

@@ -61,9 +61,12 @@ livenessProbe:
 
 {{- define "sluice.podSecurity" -}}
 runAsNonRoot: true
+{{- /* OpenShift gives each namespace a range of its own, and refuses others. */}}
+{{- if not (.Capabilities.APIVersions.Has "security.openshift.io/v1") }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
+{{- end }}
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
@@ -79,6 +82,9 @@ seccompProfile: { type: RuntimeDefault }
 {{/* Spread over nodes and zones where there are some; a cluster of one node still runs everything. */}}
 {{- define "sluice.placement" -}}
 affinity:
+  {{- with .values.affinity }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
   podAntiAffinity:
     preferredDuringSchedulingIgnoredDuringExecution:
       - weight: 100
@@ -87,7 +93,11 @@ affinity:
           labelSelector:
             matchLabels:
               {{- include "sluice.selector" . | nindent 14 }}
+  {{- end }}
 topologySpreadConstraints:
+  {{- with .values.topologySpreadConstraints }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
   {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
   - topologyKey: {{ . }}
     maxSkew: 1
@@ -96,6 +106,7 @@ topologySpreadConstraints:
     labelSelector:
       matchLabels:
         {{- include "sluice.selector" $ | nindent 8 }}
+  {{- end }}
   {{- end }}
 {{- end }}
 

@@ -45,6 +45,13 @@ test.each(['', ' , ', 'a,b', ' a , b,'])('names are separated by commas: %j', (t
   expect(excludedNamespaces).toEqual(text.includes('a') ? ['a', 'b'] : []);
 });
 
+test('certificates live long enough to be renewed', () => {
+  expect(controllerSettings({}, { SLUICE_CERTIFICATE_LIFETIME: '1m30s' }).certificateLifetime).toBe(90_000);
+  expect(() => controllerSettings({}, { SLUICE_CERTIFICATE_LIFETIME: '89s' })).toThrow(
+    'SLUICE_CERTIFICATE_LIFETIME must be 90s at least, not "89s"',
+  );
+});
+
 test('everything that is wrong is told at once, each with the flag or variable that it came from', () => {
   const env = {
     SLUICE_FAILURE_POLICY_GATEWAYS: 'fail',

@@ -47,6 +47,9 @@ export type ControllerSettings = Common & {
   readonly certificateLifetime: number;
 };
 
+/** In seconds. Serving certificates live a third of it, and X.509 counts whole seconds (`paceOf`). */
+const SHORTEST_LIFETIME = 90;
+
 const DEFAULT_NAMESPACE = 'sluice-system';
 
 /** @throws UsageError that lists everything that is wrong */
@@ -74,7 +77,10 @@ export function controllerSettings(flags: ClusterFlags, env: Environment): Contr
     plain: plainPortSettings(reader, flags),
     podName,
     excludedNamespaces: reader.list({ variable: 'SLUICE_EXCLUDED_NAMESPACES' }),
-    certificateLifetime: reader.duration({ variable: 'SLUICE_CERTIFICATE_LIFETIME', preset: '8760h' }),
+    certificateLifetime: reader.duration(
+      { variable: 'SLUICE_CERTIFICATE_LIFETIME', preset: '8760h' },
+      SHORTEST_LIFETIME,
+    ),
   };
   reader.end();
   return settings;

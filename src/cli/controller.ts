@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { outcomeOf } from '../kube/api-error.ts';
 import { Client } from '../kube/client.ts';
-import { Backoff } from '../kube/pause.ts';
+import { Backoff, Pause } from '../kube/pause.ts';
 import { loadLibrary } from '../lua/library.ts';
 import { type Manager, openManager } from '../manager/manager.ts';
 import { findPredecessor, predecessorMessage } from '../registration/predecessor.ts';
@@ -31,10 +30,7 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
   const connection = openConnection(settings.kubeconfig, surroundings);
   const { log, flush } = openLog(settings.logLevel);
   log.info({ server: connection.server, namespace: settings.namespace }, 'starting');
-  await refusePredecessor(new Client(connection), () => {
-    log.warn({ server: connection.server }, 'the cluster does not answer, and is asked again');
-    flush();
-  });
+  flush();
   let manager: Manager | undefined;
   const plain = await listenPlain(
     {
@@ -47,26 +43,38 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
     },
     { host: settings.plain.plainHost, port: settings.plain.plainPort },
   );
-  const opened = openManager({
-    connection,
-    settings: { ...settings, authorityFile: settings.certificateFiles?.authorityFile },
-    library: loadLibrary(),
-    log,
-    onEnd(reason) {
-      log.error({ reason }, 'ending');
-      flush();
-      // At once: what it watches would keep the process alive, and an end in order waits for an API server that may be gone.
-      surroundings.exit(EXIT.findings);
+  const stopping = new AbortController();
+  const end = ended(
+    async () => {
+      stopping.abort();
+      await manager?.close();
+      return 'finished';
     },
-  });
-  manager = opened;
-  flush();
-  const close = async (): Promise<'finished'> => {
-    await opened.close();
-    return 'finished';
-  };
+    surroundings,
+    log,
+  );
   try {
-    return await ended(close, surroundings, log);
+    // It may take long: the cluster may be starting as well.
+    const refused = refusePredecessor(new Client(connection), stopping.signal, () => {
+      log.warn({ server: connection.server }, 'the cluster does not answer, and is asked again');
+      flush();
+    });
+    await Promise.race([refused, end]);
+    if (stopping.signal.aborted) return await end;
+    manager = openManager({
+      connection,
+      settings: { ...settings, authorityFile: settings.certificateFiles?.authorityFile },
+      library: loadLibrary(),
+      log,
+      onEnd(reason) {
+        log.error({ reason }, 'ending');
+        flush();
+        // At once: what it watches would keep the process alive, and an end in order waits for an API server that may be gone.
+        surroundings.exit(EXIT.findings);
+      },
+    });
+    flush();
+    return await end;
   } finally {
     plain.close();
     connection.close();
@@ -75,9 +83,10 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
 }
 
 /** Calls `onWait` each time that the cluster does not answer: it may be starting as well. @throws UsageError */
-async function refusePredecessor(client: Client, onWait: () => void): Promise<void> {
+async function refusePredecessor(client: Client, signal: AbortSignal, onWait: () => void): Promise<void> {
   const backoff = new Backoff(LEAST_WAIT, LONGEST_WAIT);
-  for (;;) {
+  const pause = new Pause();
+  while (!signal.aborted) {
     try {
       const predecessor = await findPredecessor(client);
       if (predecessor !== undefined) throw new UsageError(predecessorMessage(predecessor));
@@ -88,6 +97,6 @@ async function refusePredecessor(client: Client, onWait: () => void): Promise<vo
       if (outcome !== 'passing') throw new UsageError((error as Error).message, { cause: error });
     }
     onWait();
-    await sleep(backoff.next());
+    await pause.wait(backoff.next(), signal);
   }
 }

@@ -65,12 +65,13 @@ export class SettingsReader {
     return this.oneOf(setting, LOG_LEVELS as readonly LogLevel[]);
   }
 
-  /** A length of time as Go writes it (`8760h`, `1h30m`, `90s`), in milliseconds. */
-  duration(setting: Setting): number {
+  /** A length of time as Go writes it (`8760h`, `1h30m`, `90s`) of at least so many seconds, in milliseconds. */
+  duration(setting: Setting, leastSeconds = 1): number {
     const [from, text] = this.#find(setting);
     const parts = /^(?:\d{1,9}[hms])+$/.test(text) ? [...text.matchAll(/(\d+)([hms])/g)] : [];
     const seconds = parts.reduce((sum, [, count, unit = 's']) => sum + Number(count) * (SECONDS[unit] ?? 1), 0);
     if (seconds === 0) this.wrong(`${from} must be a length of time such as 8760h or 1h30m, not "${text}"`);
+    else if (seconds < leastSeconds) this.wrong(`${from} must be ${leastSeconds}s at least, not "${text}"`);
     return 1000 * seconds;
   }
 

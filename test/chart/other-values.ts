@@ -17,6 +17,8 @@ const HALF: Readonly<Record<string, Other>> = {
   priorityClassName: { value: 'system-cluster-critical' },
   nodeSelector: { value: { disk: 'ssd' } },
   tolerations: { value: [{ key: 'gpu', operator: 'Exists' }] },
+  affinity: { value: { nodeAffinity: {} } },
+  topologySpreadConstraints: { value: [{ topologyKey: 'rack', maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' }] },
   podLabels: { value: { team: 'a' } },
   podAnnotations: { value: { team: 'a' } },
 };
@@ -47,6 +49,9 @@ export const OTHER_VALUES: Readonly<Record<string, Other>> = {
     ),
   ),
   'webhook.drainSeconds': { value: 3 },
+  'webhook.port': { value: 10250 },
+  'webhook.metricsPort': { value: 10251 },
+  'webhook.hostNetwork': { value: true },
   'serviceMonitor.enabled': { value: true },
   'serviceMonitor.interval': { value: '5s', given: { 'serviceMonitor.enabled': true } },
   'serviceMonitor.labels': { value: { release: 'prometheus' }, given: { 'serviceMonitor.enabled': true } },

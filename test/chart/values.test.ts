@@ -30,8 +30,10 @@ test('a key that is not known is refused at every level where keys are known', (
     'global',
     'webhook.resources.requests',
     'webhook.resources.limits',
+    'webhook.affinity',
     'controller.resources.requests',
     'controller.resources.limits',
+    'controller.affinity',
   ]);
 });
 
