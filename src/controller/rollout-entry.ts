@@ -1,4 +1,5 @@
 import type { Rollout } from '../api/generated.ts';
+import { withoutLastApplied } from '../api/last-applied.ts';
 import { V1BETA1 } from '../api/names.ts';
 import { readRollout, validateRollout } from '../api/rollout.ts';
 import { type Violation, violationText } from '../api/violation.ts';
@@ -50,14 +51,6 @@ export function storedRollout(object: JsonMap): StoredRollout {
     spec: member(object, 'spec') ?? {},
     status: isMap(status) ? status : {},
   };
-}
-
-/** It repeats the spec: half of the memory for 10,000 Rollouts. */
-function withoutLastApplied({
-  'kubectl.kubernetes.io/last-applied-configuration': _,
-  ...annotations
-}: JsonMap): JsonMap {
-  return annotations;
 }
 
 /** Reads a Rollout; `before` is what was read of it the last time, and is kept where nothing of it has changed. */

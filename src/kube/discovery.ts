@@ -30,6 +30,8 @@ export class Discovery {
   readonly #definitions: Reflector<Definition>;
   readonly #byKind: Index;
   readonly #served = new Map<string, Promise<ReadonlyMap<string, Resource>>>();
+  /** The answer of `/apis`, asked for once for all groups that are looked for at that time. */
+  #groups: Promise<KubeObject> | undefined;
 
   constructor({ client, pace }: DiscoveryOptions) {
     this.#client = client;
@@ -129,7 +131,10 @@ export class Discovery {
   /** The versions of a group, the preferred one first; none of a group that is not served. */
   async #versionsOf(group: string): Promise<string[]> {
     if (group === '') return ['v1'];
-    const { groups } = await this.#client.read('/apis');
+    this.#groups ??= this.#client.read('/apis').finally(() => {
+      this.#groups = undefined;
+    });
+    const { groups } = await this.#groups;
     const entry = (isList(groups) ? groups : []).find((one) => stringAt(one, 'name') === group);
     const versions = at(entry, ['versions']);
     const names = (isList(versions) ? versions : []).flatMap((one) => stringAt(one, 'version') ?? []);

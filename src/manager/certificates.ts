@@ -15,6 +15,10 @@ export type CertificatesOptions = {
   readonly settings: ManagerSettings;
   readonly registration: Pick<Registration, 'trust' | 'inUse'>;
   readonly log: ManagerLog;
+  /** Told why a watch of the Secrets cannot be kept. */
+  readonly onUnwatched: (reason: string) => void;
+  /** Told of a fault of ours, by which a watch has ended for good. */
+  readonly onFault: (error: unknown) => void;
 };
 
 /** A serving certificate lives a third of its CA's life, so that the CA's end never cuts it short. */
@@ -30,7 +34,7 @@ export function openCertificates(options: CertificatesOptions): () => Promise<vo
   return authorityFile === undefined ? keep(options) : follow(options, authorityFile);
 }
 
-function keep({ client, settings, registration, log }: CertificatesOptions): () => Promise<void> {
+function keep({ client, settings, registration, log, onUnwatched, onFault }: CertificatesOptions): () => Promise<void> {
   const { namespace, certificateLifetime } = settings;
   const keeper = keepCertificates({
     settings: {
@@ -50,6 +54,8 @@ function keep({ client, settings, registration, log }: CertificatesOptions): () 
     const selection = { namespace, fieldSelector: `metadata.name=${name}` };
     const reflector = new Reflector({ client, resource: RESOURCES.secret, selection, trim: () => true });
     reflector.store.onChange(() => void keeper.check());
+    reflector.onState(({ message }) => message !== '' && onUnwatched(message));
+    reflector.finished.catch(onFault);
     return reflector;
   });
   return async () => {

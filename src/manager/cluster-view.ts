@@ -9,11 +9,13 @@ import { readTemplates } from '../registration/templates.ts';
 /**
  * Watches what the registration looks at: our configurations and CRDs, each by its name, and the webhooks' endpoints.
  * @param onUnwatched told why a watch cannot be kept: a right is missing, say
+ * @param onFault told of a fault of ours, by which a watch has ended for good
  */
 export function watchClusterView(
   client: Client,
   namespace: string,
   onUnwatched: (reason: string) => void,
+  onFault: (error: unknown) => void,
 ): View & { close(): void } {
   const byName = (resource: Resource, name: string) =>
     new Reflector<KubeObject>({
@@ -34,7 +36,10 @@ export function watchClusterView(
     trim: (object) => object,
   });
   const all = [...objects.values(), slices];
-  for (const reflector of all) reflector.onState(({ message }) => message !== '' && onUnwatched(message));
+  for (const reflector of all) {
+    reflector.onState(({ message }) => message !== '' && onUnwatched(message));
+    reflector.finished.catch(onFault);
+  }
   return {
     synced: () => all.every((reflector) => reflector.hasSynced()),
     object: (name) => objects.get(name)?.store.get(name),

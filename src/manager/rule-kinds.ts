@@ -1,11 +1,11 @@
 import { ROUTE_TABLE } from '../admission/routes.ts';
 import type { Controller } from '../controller/controller.ts';
 import { kindKey } from '../controller/references.ts';
+import { missingVerbs } from '../controller/rights.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { Client } from '../kube/client.ts';
 import type { Discovery } from '../kube/discovery.ts';
 import { type RuleKind, refusalOf } from '../registration/kinds.ts';
-import { missingVerbs } from '../registration/rights.ts';
 
 export type RuleKindsOptions = {
   readonly controller: Pick<Controller, 'ready' | 'kindsInUse' | 'onKindsInUse' | 'considerKind'>;
@@ -97,6 +97,7 @@ export function followRuleKinds(options: RuleKindsOptions): () => void {
       const found: RuleKind = { group, version, plural, scope: namespaced ? 'Namespaced' : 'Cluster' };
       // Those of a CRD are handed on: they are matched in the version that this cluster stores.
       if (KNOWN.has(`${plural}.${group}`)) return refusalOf(found) === undefined ? found : 'known';
+      // Without the rights its writes would wait for a webhook that no directive ever reaches.
       return (await missingVerbs(client, found)).length > 0 ? 'missing' : found;
     });
     return ruling ?? 'unknown';

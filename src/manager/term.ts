@@ -47,7 +47,8 @@ const ASK_INTERVAL = 10_000;
  */
 export function openTerm({ client, settings, library, log, onFault }: TermParts): Term {
   const { namespace } = settings;
-  const view = watchClusterView(client, namespace, (reason) => log.warn({ reason }, 'a watch cannot be kept now'));
+  const onUnwatched = (reason: string) => log.warn({ reason }, 'a watch cannot be kept now');
+  const view = watchClusterView(client, namespace, onUnwatched, onFault);
   const registration = keepRegistration({
     client,
     view,
@@ -62,7 +63,7 @@ export function openTerm({ client, settings, library, log, onFault }: TermParts)
     onRemark: (remark) => log.warn({}, remark),
     onProblem: (problem) => log.warn({ err: problem }, 'the webhook configurations cannot be kept now'),
   });
-  const closeCertificates = openCertificates({ client, settings, registration, log });
+  const closeCertificates = openCertificates({ client, settings, registration, log, onUnwatched, onFault });
   const isolate = createIsolate();
   const discovery = new Discovery({ client });
   discovery.finished.catch(onFault);

@@ -1,6 +1,7 @@
 import { type Inventory, Unavailable } from '../admission/inventory.ts';
+import { withoutLastApplied } from '../api/last-applied.ts';
 import { parseJson } from '../json/text.ts';
-import { type Json, type JsonMap, member, stringAt } from '../json/value.ts';
+import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { Client, KubeObject } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
@@ -84,11 +85,13 @@ function judgedPart(rollout: KubeObject): JsonMap {
     const value = member(metadata, key);
     return value === undefined ? {} : { [key]: value };
   };
+  const given = member(metadata, 'annotations');
+  const annotations = isMap(given) ? { annotations: withoutLastApplied(given) } : {};
   return {
     // Objects of a list lack both.
     apiVersion: 'rollouts.kruise.io/v1beta1',
     kind: 'Rollout',
-    metadata: { ...kept('name'), ...kept('namespace'), ...kept('uid'), ...kept('annotations') },
+    metadata: { ...kept('name'), ...kept('namespace'), ...kept('uid'), ...annotations },
     ...(rollout['spec'] === undefined ? {} : { spec: rollout['spec'] }),
   };
 }

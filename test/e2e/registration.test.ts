@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CONVERSION_PATH, FAILURE_POLICIES, ROUTE_TABLE } from '../../src/admission/routes.ts';
+import { missingVerbs } from '../../src/controller/rights.ts';
 import { at, isList, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { outcomeOf } from '../../src/kube/api-error.ts';
 import { Client } from '../../src/kube/client.ts';
@@ -10,7 +11,6 @@ import { watchClusterView } from '../../src/manager/cluster-view.ts';
 import { keepRegistration, type Registration } from '../../src/registration/keeper.ts';
 import { findPredecessor, PREDECESSOR, predecessorMessage } from '../../src/registration/predecessor.ts';
 import { base64 } from '../../src/registration/render.ts';
-import { missingVerbs } from '../../src/registration/rights.ts';
 import { type Issued, issueAuthority, issueServing, validFor } from '../../src/tls/generate.ts';
 import { cluster, succeeded } from '../cluster/cluster.ts';
 import { until } from '../cluster/until.ts';
@@ -82,7 +82,8 @@ async function start(): Promise<void> {
   const kubeconfig = await as(`system:serviceaccount:${namespace}:sluice-controller`);
   connection = connect({ kubeconfig, env: {} });
   const own = new Client(connection);
-  view = watchClusterView(own, namespace, (reason) => problems.push(reason));
+  const onProblem = (reason: unknown) => problems.push(String(reason));
+  view = watchClusterView(own, namespace, onProblem, onProblem);
   keeper = keepRegistration({
     client: own,
     view,
