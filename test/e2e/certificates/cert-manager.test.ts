@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Issued, issueAuthority, issueServing, validFor } from '../../../src/tls/generate.ts';
 import { readBundle } from '../../../src/tls/x509.ts';
+import { CHART } from '../../chart/rendered.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { definitionsPath } from '../../cluster/definitions.ts';
 import { until } from '../../cluster/until.ts';
@@ -147,4 +148,23 @@ test('a new CA that comes without the old one costs seconds at most, where files
     `a new CA at once: ${failures.length} of ${done + failures.length} failed within ${span} ms: ${failures[0]?.message}\n`,
   );
   expect(span).toBeLessThan(5_000);
+});
+
+test('an upgrade to certificates of our own takes the Secret over, of its type still, without a failed admission', async () => {
+  const type = ['get', 'secret', SECRET, '-n', NAMESPACE, '-o', 'jsonpath={.type}'];
+  expect((await kubectl(type)).stdout).toBe('kubernetes.io/tls');
+  const [before, old] = [await shakeHands(server, NAMESPACE), await carriedBundle(server)];
+  const load = startAdmissions(server, namespace);
+  // A short life, so that a rotation waits for seconds.
+  const values = ['certificates.mode=managed', 'certificates.lifetime=10m'].flatMap((value) => ['--set', value]);
+  const words = ['--namespace', NAMESPACE, '--wait', '--timeout=120s', ...values];
+  succeeded(await server.helm(['upgrade', 'sluice', CHART, ...words]));
+  const isReplaced = async () => {
+    const bundle = await carriedBundle(server);
+    const served = await shakeHands(server, NAMESPACE);
+    return !bundle.includes(old.trim()) && served.every((one) => !before.includes(one));
+  };
+  await until('another CA alone to be trusted, and what it signed to be served', isReplaced, 90);
+  expect((await load.stop()).failures).toEqual([]);
+  expect((await kubectl(type)).stdout).toBe('kubernetes.io/tls');
 });
