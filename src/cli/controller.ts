@@ -37,6 +37,10 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
       log,
       metrics: openManagerMetrics({
         isLeading: () => manager?.isLeading() ?? false,
+        isCalled() {
+          const term = manager?.term();
+          return term && term.registration.state().uncalled === undefined;
+        },
         queue: () => manager?.term()?.controller.queueSize() ?? EMPTY_QUEUE,
       }),
       notReady: () => (manager === undefined ? 'starting' : manager.notReady()),

@@ -4,12 +4,14 @@ import type { Exposition } from './plain.ts';
 /** What is looked at when the metrics of a controller are asked for. */
 export type ManagerObserved = {
   readonly isLeading: () => boolean;
+  /** Whether API servers ask Sluice; undefined where this process does not know, as it does not lead. */
+  readonly isCalled: () => boolean | undefined;
   /** Names of objects that are ready to be worked on, being worked on, or waiting for their time. */
   readonly queue: () => { readonly ready: number; readonly working: number; readonly waiting: number };
 };
 
 /** The metrics of the controller, in a registry of their own, with prom-client's defaults (event loop lag, memory). */
-export function openManagerMetrics({ isLeading, queue }: ManagerObserved): Exposition {
+export function openManagerMetrics({ isLeading, isCalled, queue }: ManagerObserved): Exposition {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -19,6 +21,16 @@ export function openManagerMetrics({ isLeading, queue }: ManagerObserved): Expos
     registers,
     collect() {
       this.set(isLeading() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'sluice_webhooks_called',
+    help: '1 while API servers ask Sluice about workloads and gateway objects, 0 when they do not; only where it leads.',
+    registers,
+    collect() {
+      const isAsked = isCalled();
+      if (isAsked === undefined) this.remove();
+      else this.set(isAsked ? 1 : 0);
     },
   });
   new Gauge({
