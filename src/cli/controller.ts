@@ -28,6 +28,7 @@ const EMPTY_QUEUE = { ready: 0, working: 0, waiting: 0 };
 export async function controller(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
   const settings = controllerSettings(flags, surroundings.env);
   const connection = openConnection(settings.kubeconfig, surroundings);
+  const leaseConnection = openConnection(settings.kubeconfig, surroundings);
   const { log, flush } = openLog(settings.logLevel);
   log.info({ server: connection.server, namespace: settings.namespace }, 'starting');
   flush();
@@ -67,6 +68,7 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
     if (stopping.signal.aborted) return await end;
     manager = openManager({
       connection,
+      leaseConnection,
       settings: { ...settings, authorityFile: settings.certificateFiles?.authorityFile },
       library: loadLibrary(),
       log,
@@ -82,6 +84,7 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
   } finally {
     plain.close();
     connection.close();
+    leaseConnection.close();
     flush();
   }
 }

@@ -36,6 +36,7 @@ function open(settings: { authorityFile: string } = { authorityFile }): Manager 
   const say = (_: unknown, message: string) => void said.push(message);
   manager = openManager({
     connection: api,
+    leaseConnection: api,
     settings: {
       namespace: LEASE.namespace,
       podName: 'pod-0',

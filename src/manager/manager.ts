@@ -22,6 +22,8 @@ export type ManagerSettings = {
 
 export type ManagerParts = {
   readonly connection: Connection;
+  /** For the Lease alone: requests that hang, or sockets that died unnoticed, must not keep it from being renewed. */
+  readonly leaseConnection: Connection;
   readonly settings: ManagerSettings;
   readonly library: Library;
   readonly log: ManagerLog;
@@ -45,7 +47,8 @@ export type Manager = {
 const LEASE = 'sluice-controller';
 
 /** Takes part in the election, and runs a {@link Term} when it is elected. It is elected once at most. */
-export function openManager({ connection, settings, library, log, onEnd }: ManagerParts): Manager {
+export function openManager(parts: ManagerParts): Manager {
+  const { connection, leaseConnection, settings, library, log, onEnd } = parts;
   let term: Term | undefined;
   let closing = false;
   const end = (reason: string): void => {
@@ -55,7 +58,7 @@ export function openManager({ connection, settings, library, log, onEnd }: Manag
     log.error({ err: error }, 'a fault of Sluice itself');
     end('a fault of Sluice itself');
   };
-  const election = electLeader(new Client(connection), {
+  const election = electLeader(new Client(leaseConnection), {
     namespace: settings.namespace,
     name: LEASE,
     identity: leaseIdentity(settings.podName),

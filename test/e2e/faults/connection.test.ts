@@ -101,7 +101,12 @@ test('then it is at rest: nothing more is written, although watches are cut agai
 });
 
 test('what changes under such a connection is seen, and the registration kept', async () => {
-  await createMany(server, await server.namespace(), 1);
+  const late = await server.namespace();
+  await createMany(server, late, 1);
+  await until('its Rollout to be judged and its workload armed', async () => {
+    const { judged, armed } = await progress(server, late);
+    return judged + armed === 2;
+  });
   const name = 'zz-sluice-mutating';
   succeeded(await server.kubectl(['delete', 'mutatingwebhookconfiguration', name]));
   const start = performance.now();

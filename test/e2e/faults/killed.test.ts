@@ -28,6 +28,7 @@ test('all processes killed at once come back by themselves, and the write that f
   const start = performance.now();
   const refused = await applyTo(server, shop, edited(virtualService));
   process.stderr.write(`after SIGKILL: exit code ${refused.exitCode} after ${since(start)} ms: ${refused.stderr}`);
+  expect(refused.exitCode).toBe(1);
   succeeded(await applyTo(server, shop, renamed(edited(virtualService), 'other')));
   await until(
     'the same write to pass',
