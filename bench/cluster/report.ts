@@ -32,7 +32,7 @@ export function latencyTable(found: readonly Latency[]): string {
     ratioRow(`${patch}, in a release, p50: the bare webhook against none`, times.bare.p50, times.none.p50),
     ratioRow(`${patch}, in a release, p99: the bare webhook against none`, times.bare.p99, times.none.p99),
     ratioRow(`${patch}, takes no part, p50: Sluice against none`, times.apart.p50, times.away.p50, GOALS.apart),
-    ratioRow(`${patch}, takes no part, p99: Sluice against none`, times.apart.p99, times.away.p99),
+    ratioRow(`${patch}, takes no part, p99: Sluice against none`, times.apart.p99, times.away.p99, GOALS.apart),
   ]);
   const calls = found.map(({ patch, calls: { sluice, bare }, insideSluice, sluiceCpu }) => [
     patch,
@@ -52,19 +52,33 @@ function ratioRow(name: string, ours: number, other: number, goal?: number): str
 
 export function sizeTable(found: readonly SizeFigures[]): string {
   const rows = found.flatMap(({ title, goals, starts }) =>
-    starts.map(({ name, seconds, memory, longestBlock, longestBusy, cpuSeconds, requests, bytesReceived }) => [
-      `${title}: ${name}`,
-      judged(seconds, goals ? GOALS.readySeconds : undefined, `${seconds.toFixed(1)} s`),
-      judged(memory.mostRss, goals ? GOALS.mebibytes : undefined, `${memory.mostRss.toFixed(0)} MiB`),
-      `${memory.rss.toFixed(0)} MiB`,
-      judged(longestBusy, goals ? GOALS.block : undefined, `${longestBusy.toFixed(0)} ms`),
-      `${longestBlock.toFixed(0)} ms`,
-      `${cpuSeconds.toFixed(1)} s`,
-      requests.toLocaleString('en-US'),
-      `${(bytesReceived / 1e6).toFixed(1)} MB`,
-    ]),
+    starts.map(
+      ({ name, seenSeconds, seconds, memory, longestBlock, longestBusy, cpuSeconds, requests, bytesReceived }) => [
+        `${title}: ${name}`,
+        `${seenSeconds.toFixed(1)} s`,
+        judged(seconds, goals ? GOALS.readySeconds : undefined, `${seconds.toFixed(1)} s`),
+        judged(memory.mostRss, goals ? GOALS.mebibytes : undefined, `${memory.mostRss.toFixed(0)} MiB`),
+        `${memory.rss.toFixed(0)} MiB`,
+        judged(longestBusy, goals ? GOALS.block : undefined, `${longestBusy.toFixed(0)} ms`),
+        `${longestBlock.toFixed(0)} ms`,
+        `${cpuSeconds.toFixed(1)} s`,
+        requests.toLocaleString('en-US'),
+        `${(bytesReceived / 1e6).toFixed(1)} MB`,
+      ],
+    ),
   );
-  const head = ['Rollouts', 'ready', 'RSS, most', 'at rest', 'block, CPU', 'block', 'CPU', 'requests', 'received'];
+  const head = [
+    'Rollouts',
+    'seen',
+    'ready',
+    'RSS, most',
+    'at rest',
+    'block, CPU',
+    'block',
+    'CPU',
+    'requests',
+    'received',
+  ];
   return markdown([head, ...rows]);
 }
 

@@ -20,6 +20,9 @@ export type SizeOptions = {
 /** One cold start of one half. */
 export type Start = {
   readonly name: string;
+  /** Until all objects have been seen; of the webhook until it is ready. */
+  readonly seenSeconds: number;
+  /** Until nothing is left to do. */
   readonly seconds: number;
   readonly memory: Memory;
   readonly longestBlock: number;
@@ -64,7 +67,7 @@ export function measureSize({ folder, program, size, say }: SizeOptions): Promis
     const run = async (
       half: 'controller' | 'webhook',
       name: string,
-      ready: (sluice: SluiceProcess) => Promise<number>,
+      ready: (sluice: SluiceProcess) => Promise<Ready>,
     ) => {
       say(`${title}: ${name}`);
       const log = join(folder, `${name.replaceAll(' ', '-')}.log`);
@@ -86,24 +89,28 @@ export function measureSize({ folder, program, size, say }: SizeOptions): Promis
   });
 }
 
-async function figures(sluice: SluiceProcess, name: string, milliseconds: number): Promise<Start> {
+/** Milliseconds since the process was started. */
+type Ready = { readonly seen: number; readonly atRest: number };
+
+async function figures(sluice: SluiceProcess, name: string, { seen, atRest }: Ready): Promise<Start> {
   await sleep(AT_REST_MILLISECONDS); // memory goes down when work is over
   const { requests, bytesReceived, heapUsed, ...longest } = await sluice.observe();
   return {
-    ...{ name, seconds: milliseconds / 1000, memory: sluice.memory(), ...longest },
+    ...{ name, seenSeconds: seen / 1000, seconds: atRest / 1000, memory: sluice.memory(), ...longest },
     requests: Object.values(requests).reduce((sum, count) => sum + count, 0),
     ...{ requestsBy: requests, bytesReceived, cpuSeconds: sluice.cpu() / 1000, heapUsed: heapUsed / 2 ** 20 },
   };
 }
 
-async function untilReady({ isReady, started }: SluiceProcess): Promise<number> {
+async function untilReady({ isReady, started }: SluiceProcess): Promise<Ready> {
   await until('the webhook to be ready', isReady, PATIENCE_SECONDS);
-  return performance.now() - started;
+  const seen = performance.now() - started;
+  return { seen, atRest: seen };
 }
 
 /** Until it has begun to work on Rollouts and none is left. */
-async function untilAtRest(controller: SluiceProcess): Promise<number> {
-  await untilLogged(controller, 'the controller works on Rollouts', PATIENCE_SECONDS);
+async function untilAtRest(controller: SluiceProcess): Promise<Ready> {
+  const seen = await untilLogged(controller, 'the controller works on Rollouts', PATIENCE_SECONDS);
   await until(
     'the controller to have nothing left to do',
     async () => {
@@ -115,7 +122,7 @@ async function untilAtRest(controller: SluiceProcess): Promise<number> {
     },
     PATIENCE_SECONDS,
   );
-  return performance.now() - controller.started;
+  return { seen, atRest: performance.now() - controller.started };
 }
 
 /** @throws unless every Rollout has been judged, and found good */
