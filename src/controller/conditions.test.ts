@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isMap, type JsonMap, stringAt } from '../json/value.ts';
-import { type Finding, mergeConditions, transitions } from './conditions.ts';
+import { type Finding, mergeConditions, REASONS, transitions } from './conditions.ts';
 
 const now = new Date('2026-05-01T12:00:00.900Z');
 const NOW = '2026-05-01T12:00:00Z';
@@ -23,7 +24,12 @@ test.each<[string, JsonMap | undefined, Partial<Finding>, JsonMap]>([
     { message: 'n' },
     { ...written, message: 'n', lastUpdateTime: NOW },
   ],
-  ['another reason moves the update only', written, { reason: 'R' }, { ...written, reason: 'R', lastUpdateTime: NOW }],
+  [
+    'another reason moves the update only',
+    written,
+    { reason: 'Invalid' },
+    { ...written, reason: 'Invalid', lastUpdateTime: NOW },
+  ],
   [
     'an unknown member stays',
     { ...written, extra: 1 },
@@ -59,12 +65,12 @@ test('the very same list comes back when there is nothing to write', () => {
   expect(mergeConditions(stored, [finding], now)).toBe(stored);
 });
 
-const findings = fc.record({
+const findings: fc.Arbitrary<Finding> = fc.record({
   type: fc.constantFrom('Accepted', 'ResolvedRefs', 'Expressible'),
   status: fc.constantFrom('True', 'False', 'Unknown'),
-  reason: fc.constantFrom('A', 'B'),
+  reason: fc.constantFrom('Accepted', 'Invalid'),
   message: fc.constantFrom('', 'm'),
-}) as fc.Arbitrary<Finding>;
+});
 
 test('for any findings and any jumps of the clock no time goes backwards, and the transition is never after the update', () => {
   const steps = fc.array(
@@ -94,15 +100,24 @@ test('for any findings and any jumps of the clock no time goes backwards, and th
   );
 });
 
-test.each<[string, Finding['status'], string | undefined, Finding['status'], string, boolean]>([
-  ['turned bad', 'True', 'A', 'False', 'B', true],
-  ['bad from the start', 'Unknown', undefined, 'False', 'B', true],
-  ['bad for another reason', 'False', 'A', 'False', 'B', true],
-  ['still bad', 'False', 'A', 'False', 'A', false],
-  ['good again', 'False', 'A', 'True', 'B', true],
-  ['good from the start', 'Unknown', undefined, 'True', 'B', false],
-  ['not known for the moment', 'False', 'A', 'Unknown', 'B', false],
+test.each<[string, Finding['status'], Finding['reason'] | undefined, Finding['status'], Finding['reason'], boolean]>([
+  ['turned bad', 'True', 'WorkloadTaken', 'False', 'Invalid', true],
+  ['bad from the start', 'Unknown', undefined, 'False', 'Invalid', true],
+  ['bad for another reason', 'False', 'WorkloadTaken', 'False', 'Invalid', true],
+  ['still bad', 'False', 'WorkloadTaken', 'False', 'WorkloadTaken', false],
+  ['good again', 'False', 'WorkloadTaken', 'True', 'Invalid', true],
+  ['good from the start', 'Unknown', undefined, 'True', 'Invalid', false],
+  ['not known for the moment', 'False', 'WorkloadTaken', 'Unknown', 'Invalid', false],
 ])('an Event tells of what %s', (_, was, why, status, reason, isTold) => {
   const stored = why === undefined ? undefined : [{ type: 'Accepted', status: was, reason: why, message: '' }];
   expect(transitions(stored, [{ ...finding, status, reason }])).toHaveLength(isTold ? 1 : 0);
+});
+
+test('docs/conditions.md says of every condition and every reason what it means and what to do', () => {
+  const text = readFileSync(new URL('../../docs/conditions.md', import.meta.url), 'utf8');
+  const rows = [...text.matchAll(/^\| `(\w+)` \| `(\w+)` \| (.+?) \| (.+?) \|$/gm)].map(
+    ([, type, reason]) => `${type} ${reason}`,
+  );
+  const reported = Object.entries(REASONS).flatMap(([type, reasons]) => reasons.map((reason) => `${type} ${reason}`));
+  expect(rows).toEqual(reported);
 });

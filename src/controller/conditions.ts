@@ -1,15 +1,28 @@
 import { equal } from '../json/equal.ts';
 import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
 
-/** Aspects of a Rollout that the controller reports, beside those of OpenKruise. */
-export type ConditionType = 'Accepted' | 'ResolvedRefs' | 'ScriptsReady' | 'Expressible' | 'Intercepted' | 'Reconciled';
+/** Aspects of a Rollout that the controller reports, beside those of OpenKruise, and why they are as they are. */
+export const REASONS = {
+  Accepted: ['Accepted', 'Invalid', 'WorkloadTaken', 'NamespaceExcluded'],
+  ResolvedRefs: [
+    ...(['ResolvedRefs', 'WorkloadNotFound', 'ServiceNotFound', 'ObjectNotFound'] as const),
+    ...(['KindNotServed', 'KindNotSupported', 'MissingRights', 'Invalid'] as const),
+  ],
+  ScriptsReady: ['ScriptsReady', 'ScriptNotFound', 'ScriptBroken', 'Invalid'],
+  Expressible: ['Expressible', 'StepFails', 'Waiting', 'Invalid'],
+  Intercepted: ['Intercepted', 'WebhooksNotCalled'],
+  Reconciled: ['Reconciled', 'Retrying'],
+} as const;
+
+export type ConditionType = keyof typeof REASONS;
+export type ConditionReason = (typeof REASONS)[ConditionType][number];
 
 /** What is true of one aspect now. */
 export type Finding = {
   readonly type: ConditionType;
   readonly status: 'True' | 'False' | 'Unknown';
   /** The cause in one word, for programs. */
-  readonly reason: string;
+  readonly reason: ConditionReason;
   /** The cause in words and what to do, for people. */
   readonly message: string;
 };

@@ -6,7 +6,7 @@ import type { Resource } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
 import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { stepsOf } from '../rollout/directives.ts';
-import { conditionOf, type Finding } from './conditions.ts';
+import { type ConditionReason, conditionOf, type Finding } from './conditions.ts';
 import type { Obstacle } from './dry-run.ts';
 import type { Carrier } from './kinds.ts';
 import {
@@ -164,11 +164,14 @@ function resolvedRefs(observed: Observed): Finding {
   return yes('ResolvedRefs', 'ResolvedRefs', 'every object that the Rollout names is there');
 }
 
-type Problem = { readonly reason: string; readonly message: string };
+type Problem = { readonly reason: ConditionReason; readonly message: string };
 
 function referenceProblem(reference: Reference, resolution: Resolution, { stored }: RolloutEntry): Problem | undefined {
   const { role, kind, group, name, path } = reference;
-  const problem = (reason: string, text: string) => ({ reason, message: `${fieldPath(path)}: ${text}` });
+  const problem = (reason: ConditionReason, text: string): Problem => ({
+    reason,
+    message: `${fieldPath(path)}: ${text}`,
+  });
   const place = stored.namespace;
   if (role === 'workload' && !WORKLOAD_TYPES.has(kindKey(reference))) {
     return problem('KindNotSupported', `this version of Sluice releases Deployments only, and ${kind} not yet`);
@@ -179,8 +182,10 @@ function referenceProblem(reference: Reference, resolution: Resolution, { stored
     case 'found':
       return undefined;
     case 'missing': {
-      const reason = { workload: 'WorkloadNotFound', service: 'ServiceNotFound', gateway: 'ObjectNotFound' }[role];
-      return problem(reason, `there is no ${kind} ${name} in namespace ${place}; create it, or correct the name`);
+      return problem(
+        NOT_FOUND[role],
+        `there is no ${kind} ${name} in namespace ${place}; create it, or correct the name`,
+      );
     }
     case 'notServed':
       return problem(
@@ -202,6 +207,8 @@ function referenceProblem(reference: Reference, resolution: Resolution, { stored
     }
   }
 }
+
+const NOT_FOUND = { workload: 'WorkloadNotFound', service: 'ServiceNotFound', gateway: 'ObjectNotFound' } as const;
 
 function describedKind({ group, kind }: GroupKind): string {
   return group === '' ? kind : `${kind} of ${group}`;
@@ -329,14 +336,14 @@ export function armingPatch(arming: Arming): JsonMap {
   };
 }
 
-function yes(type: Finding['type'], reason: string, message: string): Finding {
+function yes(type: Finding['type'], reason: ConditionReason, message: string): Finding {
   return { type, status: 'True', reason, message };
 }
 
-function no(type: Finding['type'], reason: string, messages: readonly string[]): Finding {
+function no(type: Finding['type'], reason: ConditionReason, messages: readonly string[]): Finding {
   return { type, status: 'False', reason, message: messages.join('\n') };
 }
 
-function unknown(type: Finding['type'], reason: string, message: string): Finding {
+function unknown(type: Finding['type'], reason: ConditionReason, message: string): Finding {
   return { type, status: 'Unknown', reason, message };
 }
