@@ -38,6 +38,78 @@ test('cert-manager keeps the certificates, so nobody of ours may touch a Secret'
   expect(all.filter(({ resources }) => resources.includes('secrets'))).toEqual([]);
 });
 
+/** `verbs resources[names]` of every rule of one kind of role. */
+function granted(objects: readonly JsonMap[], kind: string, name: string): string[] {
+  const role = ofKind(objects, kind).find((each) => stringAt(each, 'metadata', 'name') === name);
+  const all = list(member(role, 'rules')) as unknown as (Rule & { readonly resourceNames?: string[] })[];
+  return all.map(({ apiGroups, resources, resourceNames = [], verbs }) => {
+    const kinds = apiGroups.flatMap((group) =>
+      resources.map((plural) => (group === '' ? plural : `${plural}.${group}`)),
+    );
+    return `${verbs.join(',')} ${kinds.join(' ')}${resourceNames.length === 0 ? '' : ` [${resourceNames.join(' ')}]`}`;
+  });
+}
+
+const READ = 'get,list,watch';
+const WRITE = 'get,list,watch,patch';
+const [MUTATING, VALIDATING] = ['mutating', 'validating'].map(
+  (kind) => `${kind}webhookconfigurations.admissionregistration.k8s.io`,
+);
+
+/** All that each account may do, so that nobody gives it more in passing. */
+const RIGHTS: readonly [kind: string, name: string, managed: readonly string[], certManager?: readonly string[]][] = [
+  ['ClusterRole', 'sluice-webhook', [`${READ} rollouts.rollouts.kruise.io`]],
+  ['Role', 'sluice-webhook', [`${READ} configmaps`, `${READ} secrets [sluice-webhook-tls]`], [`${READ} configmaps`]],
+  [
+    'ClusterRole',
+    'sluice-controller',
+    [
+      `${WRITE} rollouts.rollouts.kruise.io trafficroutings.rollouts.kruise.io`,
+      'patch rollouts/status.rollouts.kruise.io trafficroutings/status.rollouts.kruise.io',
+      `${WRITE} deployments.apps`,
+      `${WRITE} services`,
+      `${WRITE} ingresses.networking.k8s.io`,
+      `${WRITE} virtualservices.networking.istio.io destinationrules.networking.istio.io`,
+      `${WRITE} httproutes.gateway.networking.k8s.io`,
+      `${READ} customresourcedefinitions.apiextensions.k8s.io`,
+      'patch customresourcedefinitions.apiextensions.k8s.io [rollouts.rollouts.kruise.io trafficroutings.rollouts.kruise.io]',
+      `${READ} ${MUTATING} [zz-sluice-mutating]`,
+      `${READ} ${VALIDATING} [zz-sluice-validating]`,
+      `create,patch ${MUTATING} [zz-sluice-mutating]`,
+      `create,patch ${VALIDATING} [zz-sluice-validating]`,
+      `get ${MUTATING} [kruise-rollout-mutating-webhook-configuration]`,
+      `get ${VALIDATING} [kruise-rollout-validating-webhook-configuration]`,
+      'get clusterroles.rbac.authorization.k8s.io [sluice-controller]',
+      'create,patch events.events.k8s.io events',
+    ],
+  ],
+  [
+    'Role',
+    'sluice-controller',
+    [
+      'create leases.coordination.k8s.io',
+      'get,update leases.coordination.k8s.io [sluice-controller]',
+      'create secrets',
+      `${READ},update secrets [sluice-authority sluice-webhook-tls]`,
+      `${READ},create,delete configmaps`,
+      'patch configmaps [sluice-script-record]',
+      `${READ} endpointslices.discovery.k8s.io`,
+    ],
+    [
+      'create leases.coordination.k8s.io',
+      'get,update leases.coordination.k8s.io [sluice-controller]',
+      `${READ},create,delete configmaps`,
+      'patch configmaps [sluice-script-record]',
+      `${READ} endpointslices.discovery.k8s.io`,
+    ],
+  ],
+];
+
+test.each(RIGHTS)('the %s %s grants exactly this', async (kind, name, managed, certManager = managed) => {
+  expect(granted(await rendered(helm, {}), kind, name)).toEqual(managed);
+  expect(granted(await rendered(helm, MODES['cert-manager'] ?? {}), kind, name)).toEqual(certManager);
+});
+
 /** Pod specs of everything that runs: Deployments, and the Pod of `helm test`. */
 function pods(objects: readonly JsonMap[]): Json[] {
   const templates = ofKind(objects, 'Deployment').map((deployment) => at(deployment, ['spec', 'template', 'spec']));

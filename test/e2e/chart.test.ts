@@ -6,7 +6,7 @@ import { at, isMap, type Json, type JsonMap, member, stringAt } from '../../src/
 import { readManifests } from '../../src/manifest/read.ts';
 import { fileText, ROOT } from '../chart/chart-files.ts';
 import { OTHER_VALUES } from '../chart/other-values.ts';
-import { lint, list, MODES, object, ofKind, rendered, template } from '../chart/rendered.ts';
+import { CHART, lint, list, MODES, object, ofKind, rendered, template } from '../chart/rendered.ts';
 import { cluster, succeeded } from '../cluster/cluster.ts';
 
 const { helm } = cluster();
@@ -58,6 +58,22 @@ test.each(
   expect(Object.keys(given).filter((name) => !read.has(name))).toEqual(NOT_READ_YET[half]);
 });
 
+test('a value that nothing reads yet says so', () => {
+  const silent = [...new Set(Object.values(NOT_READ_YET).flat())].flatMap((variable) =>
+    chartValues().filter(({ path }) => VARIABLES[path.join('.')] === variable),
+  );
+  expect(silent.map(({ path, about }) => [path.join('.'), about])).toEqual([
+    ['failurePolicy.pods', expect.stringContaining('Has no effect yet')],
+  ]);
+});
+
+/** What the values of failure policies become. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  'failurePolicy.gateways': 'SLUICE_FAILURE_POLICY_GATEWAYS',
+  'failurePolicy.workloads': 'SLUICE_FAILURE_POLICY_WORKLOADS',
+  'failurePolicy.pods': 'SLUICE_FAILURE_POLICY_PODS',
+};
+
 test('the pods of the webhook have time for the drain and for what still runs after it', async () => {
   const spec = at(object(await rendered(helm, { webhook: { drainSeconds: 40 } }), 'Deployment', 'sluice-webhook'), [
     'spec',
@@ -76,7 +92,7 @@ test('the CRDs are those of the files, and stay at an uninstall', async () => {
     const marks = {
       // By it the controller knows the CRDs as this chart's.
       labels: { 'app.kubernetes.io/name': 'sluice' },
-      annotations: { 'helm.sh/resource-policy': 'keep' },
+      annotations: { 'helm.sh/resource-policy': 'keep', 'argocd.argoproj.io/sync-options': 'Prune=false' },
     };
     return { ...(document?.value as JsonMap), metadata: { ...(metadata as JsonMap), ...marks } };
   });
@@ -121,6 +137,14 @@ test.each([
   const { exitCode, stderr } = await template(helm, values);
   expect(exitCode).not.toBe(0);
   expect(stderr).toContain(name);
+});
+
+test('a Kubernetes without matchConditions in webhook configurations is refused', async () => {
+  const words = ['template', 'sluice', CHART, '--namespace', 'sluice-system', '--kube-version'];
+  const { exitCode, stderr } = await helm([...words, '1.29.0']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.29.0');
+  succeeded(await helm([...words, '1.30.0']));
 });
 
 test('in another chart, with what Helm then sets, it still renders', async () => {
