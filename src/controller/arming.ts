@@ -19,7 +19,7 @@ export async function arm(api: Api, arming: Arming): Promise<void> {
     try {
       await api.patch(resource, name, 'merge', armingPatch(current), {
         fieldManager: FIELD_MANAGER,
-        metadataOnly: true,
+        isAnswerRead: false,
       });
       return;
     } catch (error) {
@@ -46,7 +46,7 @@ export async function disarm(api: Api, { resource, seen: before, directive }: Ca
       const label =
         now.directives.length === 1 && hasOurLabel(object) ? { labels: { [LABELS.workloadType]: null } } : {};
       const metadata = { resourceVersion: resourceVersionOf(object), annotations: { [directive.key]: null }, ...label };
-      await api.patch(resource, name, 'merge', { metadata }, { fieldManager: FIELD_MANAGER, metadataOnly: true });
+      await api.patch(resource, name, 'merge', { metadata }, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
       return;
     } catch (error) {
       if (outcomeOf(error) === 'gone') return;

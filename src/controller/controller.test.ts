@@ -346,6 +346,32 @@ test('a kind that does not answer keeps only those waiting that name it, and the
   expect(await condition(cluster, 'Accepted')).toBeUndefined();
 });
 
+test('a status that changes on a gateway object sets nobody to work, a spec or an annotation does', async () => {
+  const cluster = whole();
+  const counted = (generation: number, more: JsonMap = {}, annotations: JsonMap = {}): JsonMap => {
+    const { metadata, ...rest } = virtualService();
+    return { ...rest, ...more, metadata: { ...(metadata as JsonMap), uid: 'vs', generation, annotations } };
+  };
+  cluster.put(VIRTUAL_SERVICE, counted(1));
+  let read = 0;
+  const get = cluster.get.bind(cluster);
+  cluster.get = (resource, name) => {
+    if (resource.kind === 'VirtualService') read++;
+    return get(resource, name);
+  };
+  const { controller } = start(cluster);
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  await settled(controller, cluster);
+  const before = read;
+  for (let i = 0; i < 5; i++) cluster.put(VIRTUAL_SERVICE, counted(1, { status: { observed: i } }));
+  await settled(controller, cluster);
+  expect(read).toBe(before);
+  cluster.put(VIRTUAL_SERVICE, counted(2));
+  await vi.waitFor(() => expect(read).toBe(before + 1));
+  cluster.put(VIRTUAL_SERVICE, counted(2, {}, { team: 'a' }));
+  await vi.waitFor(() => expect(read).toBe(before + 2));
+});
+
 test('a kind is watched only while a Rollout names it', async () => {
   const cluster = whole();
   const { controller } = start(cluster);

@@ -186,11 +186,7 @@ function withAnnotation(object: JsonMap, key: string, text: string): JsonMap {
 export function dryRunFingerprint(
   uid: string,
   generation: number,
-  subjects: readonly { readonly uid: string; readonly resourceVersion: string; readonly hash: string }[],
+  subjects: readonly { readonly uid: string; readonly content: string; readonly hash: string }[],
 ): string {
-  return JSON.stringify([
-    uid,
-    generation,
-    subjects.map(({ uid: id, resourceVersion, hash }) => [id, resourceVersion, hash]),
-  ]);
+  return JSON.stringify([uid, generation, subjects.map(({ uid: id, content, hash }) => [id, content, hash])]);
 }

@@ -216,7 +216,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     const watch: Watch<Seen> = watcher.watch({
       resource,
       metadataOnly: true,
-      trim: seen,
+      trim: (object) => seen(object, !entry.isWorkload),
       onChange: (change) => entry.watch === watch && receive(entry, change),
       onState: () => entry.watch === watch && follow(entry),
     });
@@ -259,8 +259,8 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     if (before !== undefined) carry(entry, before, -1);
     if (after !== undefined) carry(entry, after, 1);
     if (wasCarried !== entry.carriers.size > 0) tellInUse();
-    // A Deployment's status changes with every pod; nothing that is decided here depends on it.
-    if (entry.isWorkload && before !== undefined && after !== undefined && isSameButVersion(before, after)) return;
+    // Status changes with every pod, and with every look of a gateway's controller; nothing here depends on it.
+    if (before !== undefined && after !== undefined && isSameButVersion(before, after)) return;
     const object = after ?? before;
     if (object === undefined) return;
     queue(index.naming({ ...entry.kind, name: object.name }, object.namespace));

@@ -98,7 +98,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
         await api.patch(RESOURCES.rollout, name, 'merge', patch, {
           subresource: 'status',
           fieldManager: FIELD_MANAGER,
-          metadataOnly: true,
+          isAnswerRead: false,
         });
         for (const finding of transitions(stored.status['conditions'], what.findings)) tell(entry, finding);
         return;

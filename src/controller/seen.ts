@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ANNOTATIONS, LABELS } from '../api/names.ts';
 import { parseJson } from '../json/text.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
@@ -23,6 +24,8 @@ export type Seen = {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
+  /** The same text as long as spec, labels and annotations are the same; empty for kinds of which nobody asks. */
+  readonly content: string;
   readonly isDeleting: boolean;
   readonly directives: readonly CarriedDirective[];
   readonly hasOriginal: boolean;
@@ -32,8 +35,8 @@ export type Seen = {
 
 const NO_DIRECTIVES: readonly CarriedDirective[] = [];
 
-/** Takes what is kept of an object, as it arrives. */
-export function seen(object: JsonMap): Seen {
+/** Takes what is kept of an object, as it arrives; of gateway objects also what tells a new content from a new status. */
+export function seen(object: JsonMap, isGateway = false): Seen {
   const metadata = member(object, 'metadata');
   const namespace = stringAt(metadata, 'namespace') ?? '';
   const directives = [...ownOf(object).directives].map(([key, text]) => carried(key, text, namespace));
@@ -42,11 +45,20 @@ export function seen(object: JsonMap): Seen {
     name: stringAt(metadata, 'name') ?? '',
     uid: stringAt(metadata, 'uid') ?? '',
     resourceVersion: stringAt(metadata, 'resourceVersion') ?? '',
+    content: isGateway ? contentOf(metadata) : '',
     isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
     directives: directives.length === 0 ? NO_DIRECTIVES : directives,
     hasOriginal: stringAt(metadata, 'annotations', ANNOTATIONS.original) !== undefined,
     workloadType: stringAt(metadata, 'labels', LABELS.workloadType) ?? '',
   };
+}
+
+/** API servers count generations of the spec alone; where they do not (Services), each version may be another content. */
+function contentOf(metadata: Json | undefined): string {
+  const generation = member(metadata, 'generation');
+  if (typeof generation !== 'number' || generation === 0) return stringAt(metadata, 'resourceVersion') ?? '';
+  const written = JSON.stringify([generation, member(metadata, 'labels'), member(metadata, 'annotations')]);
+  return createHash('sha256').update(written).digest('base64');
 }
 
 function carried(key: string, text: string, objectNamespace: string): CarriedDirective {
@@ -73,10 +85,11 @@ function parsed(text: string): Json {
   }
 }
 
-/** Whether two states of one object are the same in everything that is kept but the resourceVersion. */
+/** Whether two states of one object are the same in everything that is kept but the resourceVersion: only status differs. */
 export function isSameButVersion(a: Seen, b: Seen): boolean {
   return (
     a.uid === b.uid &&
+    a.content === b.content &&
     a.isDeleting === b.isDeleting &&
     a.hasOriginal === b.hasOriginal &&
     a.workloadType === b.workloadType &&

@@ -42,8 +42,8 @@ export type Page = {
 
 export type WriteOptions = {
   readonly fieldManager?: string;
-  /** The answer is the object's metadata, and not the whole of what was written. */
-  readonly metadataOnly?: boolean;
+  /** Nobody reads the answer: it is a row of a table without the object, some hundred bytes instead of all of it. */
+  readonly isAnswerRead?: false;
   readonly dryRun?: boolean;
   readonly subresource?: 'status' | 'scale';
   readonly signal?: AbortSignal;
@@ -204,8 +204,10 @@ export class Client {
     if (options.dryRun) query.set('dryRun', 'All');
     if (options.fieldManager !== undefined) query.set('fieldManager', options.fieldManager);
     if (options.force) query.set('force', 'true');
+    const isAnswerRead = options.isAnswerRead ?? true;
+    if (!isAnswerRead) query.set('includeObject', 'None');
+    const accept = isAnswerRead ? 'application/json' : metadataAs('Table');
     const whole = query.size === 0 ? path : `${path}?${query}`;
-    const accept = options.metadataOnly ? metadataAs('PartialObjectMetadata') : 'application/json';
     return this.#object({ method, path: whole, body: jsonText(body), contentType, accept, ...given(options) });
   }
 
@@ -227,8 +229,8 @@ export class Client {
   }
 }
 
-/** Content negotiation of the API server: objects are cut down to their metadata. */
-function metadataAs(kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList'): string {
+/** Content negotiation of the API server: objects are cut down to their metadata, or to what kubectl prints of them. */
+function metadataAs(kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList' | 'Table'): string {
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
 }
 

@@ -183,6 +183,8 @@ test('a kind whose CRD comes later is found in the version it is stored in, and 
   await reflector.synced();
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(await discovery.find(group, 'Thing')).toEqual(resource);
+  expect(await discovery.kindOf(group, resource.plural)).toEqual({ group, kind: 'Thing' });
+  expect(await discovery.kindOf(group, 'others')).toBeUndefined();
   const metadata = { namespace: ns, name: 'a' };
   await client.create(resource, { apiVersion: `${group}/v2beta1`, kind: 'Thing', metadata });
   await until('the object', () => reflector.store.get(`${ns}/a`) === 'thing');
