@@ -5,7 +5,14 @@ import { RESOURCES } from '../../src/kube/resource.ts';
 import { until } from '../../test/cluster/until.ts';
 import { type BenchCluster, withCluster } from './bench-cluster.ts';
 import { fill } from './fill.ts';
-import { type Memory, type SluiceProcess, type SluiceProgram, startSluice, untilLogged } from './sluice-process.ts';
+import {
+  type Half,
+  type Memory,
+  type SluiceProcess,
+  type SluiceProgram,
+  startSluice,
+  untilLogged,
+} from './sluice-process.ts';
 
 /** What a cluster holds. */
 export type Size = { readonly rollouts: number; readonly withGateways: boolean };
@@ -64,21 +71,21 @@ export function measureSize({ folder, program, size, say }: SizeOptions): Promis
     await fill(cluster.connection, rollouts, withGateways, say);
     const accounts = await cluster.accounts();
     const starts: Start[] = [];
-    const run = async (
-      half: 'controller' | 'webhook',
-      name: string,
-      ready: (sluice: SluiceProcess) => Promise<Ready>,
-    ) => {
+    const begin = (half: Half, name: string) =>
+      startSluice({ program, half, kubeconfig: accounts[half], log: join(folder, `${name.replaceAll(' ', '-')}.log`) });
+    const run = async (half: Half, name: string, ready: (sluice: SluiceProcess) => Promise<Ready>) => {
       say(`${title}: ${name}`);
-      const log = join(folder, `${name.replaceAll(' ', '-')}.log`);
-      const sluice = startSluice({ program, half, kubeconfig: accounts[half], log });
+      const sluice = begin(half, name);
       const start = await figures(sluice, name, await ready(sluice));
       say(`  ${JSON.stringify(start)}`);
       starts.push(start);
       return sluice;
     };
+    // As in an installation: API servers ask it about every workload that is armed.
+    const beside = begin('webhook', 'webhook beside the first start');
     const first = await run('controller', 'controller, first start', untilAtRest);
     await checkConditions(cluster, rollouts);
+    await beside.stop();
     const webhook = await run('webhook', 'webhook', untilReady);
     await first.stop();
     const second = await run('controller', 'controller, second start', untilAtRest);
