@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DIRECTIVE_PREFIX } from '../../../src/api/names.ts';
-import { at, type Json, type JsonMap, member } from '../../../src/json/value.ts';
+import { at } from '../../../src/json/value.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { definitionsPath } from '../../cluster/definitions.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { changedLines, DIFF_MODES, type DiffMode, diff, showsOriginal } from './diffs.ts';
+import { Measured } from './measured.ts';
 import { type Edit, SUBJECTS, type Subject } from './objects.ts';
 import { missingOwners, ownersOf, Pair } from './release.ts';
+import { expectHeld, expectRestored, withoutServerFields } from './steady.ts';
+import { type Told, told } from './told.ts';
 import { TOOLS, type Tool } from './tools.ts';
+import { editInRelease } from './written.ts';
 
 const server = cluster();
 let sluice: Installed;
@@ -19,142 +23,130 @@ beforeAll(async () => {
 });
 afterAll(() => sluice.uninstall());
 
-/** What was seen of each tool and kind, for the table in the documentation. */
-const measured = new Map<string, Map<string, Set<string>>>();
+const DIFF_COLUMNS = {
+  'client-side': '`kubectl diff`',
+  'server-side': '`kubectl diff --server-side`',
+} as const satisfies Record<DiffMode, string>;
+const AGAIN = 'the same again';
+const EDIT = 'an edit';
+const AFTER = 'after the release';
+const measured = new Measured([AGAIN, ...Object.values(DIFF_COLUMNS), EDIT, AFTER]);
 
-function saw(pair: Pair, what: (typeof COLUMNS)[number], seen: string): void {
-  const cells = measured.get(pair.tool.name) ?? new Map<string, Set<string>>();
-  measured.set(pair.tool.name, cells.set(what, (cells.get(what) ?? new Set()).add(seen)));
-}
-
-const COLUMNS = [
-  'the same again',
-  '`kubectl diff`',
-  '`kubectl diff --server-side`',
-  'an edit',
-  'after the release',
-] as const;
-
-/** Strategic merge patches and in-place rules of built-in kinds do not concern every pair, but each must hold. */
 describe.each(SUBJECTS)('$kind', (subject) => {
   test.concurrent.each(TOOLS)('no drift, no lost edit and an exact restore with $name', (tool) => play(subject, tool));
 });
 
-test('the documentation has the table as it was measured, the same for all kinds', () => {
-  const rows = TOOLS.map(({ name }) => {
-    const cells = measured.get(name);
-    const texts = COLUMNS.map((column) => [...(cells?.get(column) ?? ['no source'])].sort().join('; '));
-    return `| ${[name, ...texts].join(' | ')} |`;
-  });
-  const head = [`| written by | ${COLUMNS.join(' | ')} |`, `|${' --- |'.repeat(COLUMNS.length + 1)}`];
-  expect(readFileSync('docs/gitops.md', 'utf8')).toContain([...head, ...rows].join('\n'));
+test('docs/gitops.md has the table of the matrix as it was measured', () => {
+  const names = TOOLS.map(({ name }) => name);
+  const kinds = SUBJECTS.map(({ kind }) => kind);
+  expect(readFileSync('docs/gitops.md', 'utf8')).toContain(measured.table('written by', names, kinds, 'no source'));
 });
 
 /**
- * A whole release with an edit of the user at each moment:
+ * A whole release with an edit of the user at each moment; `?` asks `kubectl diff`:
  *
  * ```
- *  write ─ edit ─ step 1 ─ as it is ─ edit ─ step 2 ─ edit ─ as it is ─ end ─ as it is ─ edit
+ *  write ─ edit ─ ? ─ step 1 ─ ? ─ as it is ─ edit ─ ? ─ step 2 ─ ? ─ edit ─ ? ─ as it is ─ end ─ ? ─ as it is ─ edit
  * ```
  */
 async function play(subject: Subject, tool: Tool): Promise<void> {
   const [release, twin] = await Promise.all([server.namespace(), server.namespace()]);
   const pair = new Pair(server, sluice.controller, { subject, tool, release, twin });
   const [before, first, second, after] = subject.edits as [Edit, Edit, Edit, Edit];
+  const saw = (column: string, seen: string) => measured.saw(tool.name, column, seen, subject.kind);
 
-  await pair.write();
-  await pair.write(before);
+  expect(told(await pair.write(), release)).toEqual([]);
+  expect(told(await pair.write(before), release)).toEqual([]);
+  await expectNoDifference(pair, 'at rest');
   const owners = ownersOf(await pair.live());
 
   await pair.step(subject.steps[0]);
   expect(at(await pair.live(), subject.rewritten.path), 'step 1 is in effect').toEqual(subject.rewritten.value);
   expect(missingOwners(ownersOf(await pair.live()), owners), 'fields that lost their owner in step 1').toEqual([]);
-  await expectSteady(pair);
-  await expectNothingChanges(pair, 'in a release');
+  await expectHeld(pair, 'in step 1');
+  await expectNoDifference(pair, 'in a release');
+  saw(AGAIN, await expectNothingChanges(pair, 'in a release'));
+  await expectDiffShows(pair, first);
 
-  await pair.write(first);
-  await expectSteady(pair);
+  saw(EDIT, await editInRelease(pair, first));
   expect(at(await pair.live(), subject.rewritten.path), 'step 1 is in effect still').toEqual(subject.rewritten.value);
-  saw(pair, 'an edit', 'in effect, in the original');
+  await expectNoDifference(pair, 'in a release');
 
   await pair.step(subject.steps[1]);
-  await expectSteady(pair);
-  await pair.write(second);
-  await expectSteady(pair);
-  await expectNothingChanges(pair, 'in a release');
+  expect(at(await pair.live(), subject.rewrittenNext.path), 'step 2 is in effect').toEqual(subject.rewrittenNext.value);
+  await expectHeld(pair, 'in step 2');
+  await expectNoDifference(pair, 'in a release');
+  saw(EDIT, await editInRelease(pair, second));
+  await expectNoDifference(pair, 'in a release');
+  saw(AGAIN, await expectNothingChanges(pair, 'in a release'));
 
   await pair.step(undefined);
-  expect(await pair.plain('live'), 'the restored object').toEqual(await pair.plain('twin'));
-  expect(ownKeys(await pair.live()), 'nothing of ours is left').toEqual([]);
-  const twinOwners = ownersOf(await pair.twin());
-  expect(missingOwners(ownersOf(await pair.live()), twinOwners), 'owners after the release').toEqual([]);
-  saw(pair, 'after the release', 'as the twin');
+  await expectRestored(pair);
+  saw(AFTER, 'as the twin');
+  await expectNoDifference(pair, 'at rest');
   await expectNothingChanges(pair, 'at rest');
-  await pair.write(after);
-  expect(await pair.plain('live'), 'an edit after the release').toEqual(await pair.plain('twin'));
+  expect(told(await pair.write(after), release)).toEqual([]);
+  await expectRestored(pair);
 }
 
-/** In a release: the tools find nothing to do, the original is what the twin is, the controller owns its directive only. */
-async function expectSteady(pair: Pair): Promise<void> {
-  for (const { mode, exitCode, stdout, stderr } of await pair.diffs()) {
+/** `kubectl diff` on the user's source finds nothing, in either mode; what it says beside that is recorded. */
+async function expectNoDifference(pair: Pair, moment: 'at rest' | 'in a release'): Promise<void> {
+  const { tool, namespaces, source, subject } = pair;
+  if (tool.from === 'view') return;
+  for (const found of await Promise.all(DIFF_MODES.map((mode) => diff(server, namespaces.release, source, mode)))) {
+    const { mode, conflicts, exitCode, stdout, stderr } = found;
+    const says = told(stderr, namespaces.release);
     expect({ mode, exitCode, stdout }).toEqual({ mode, exitCode: 0, stdout: '' });
     // The other mode's dry run writes a list back without any sign that it comes from a source: that may be warned of.
-    if (mode === pair.tool.diffMode) expect(stderr).toBe('');
-    saw(pair, mode === 'client-side' ? COLUMNS[1] : COLUMNS[2], `exit ${exitCode}`);
-  }
-  const original = await pair.original();
-  expect(original, 'the original').toEqual(heldIn(original, await pair.plain('twin')));
-  const owned = ownedByController(await pair.live());
-  // After a replace, which left it out, the directive is nobody's until the controller's next write.
-  if (pair.tool.name !== 'replace' || owned.length > 0) {
-    expect(owned).toEqual([`/f:metadata/f:annotations/f:${DIRECTIVE_PREFIX}web`]);
+    const mayBeSaid = moment === 'in a release' && mode !== tool.diffMode ? ['not in effect'] : [];
+    expect(
+      says.filter((each) => !mayBeSaid.includes(each)),
+      `${mode}: what is said beside it ${moment}`,
+    ).toEqual([]);
+    if (mode === tool.diffMode) expect(conflicts, `${mode}: the owner meets no conflict ${moment}`).toBe(false);
+    if (moment === 'at rest' && conflicts) {
+      // Not Sluice's: a source without the defaults of a custom resource differs from what is stored.
+      expect((await diff(server, namespaces.twin, source, mode)).conflicts, 'a conflict without Sluice').toBe(true);
+    }
+    if (moment === 'at rest') continue;
+    const quiet = conflicts ? 'conflicts; exit 0 with `--force-conflicts`' : 'exit 0';
+    measured.saw(tool.name, DIFF_COLUMNS[mode], says.length === 0 ? quiet : `${quiet}, warned`, subject.kind);
   }
 }
 
-/** Writing the same source again changes nothing that is stored. */
-async function expectNothingChanges(pair: Pair, moment: 'in a release' | 'at rest'): Promise<void> {
-  if (pair.tool.from === 'view') return;
+/** `kubectl diff` on an edited source exits 1 and shows that edit as it shows it of the twin, and nothing of the release. */
+async function expectDiffShows(pair: Pair, edit: Edit): Promise<void> {
+  const { tool, namespaces, subject } = pair;
+  if (tool.from === 'view') return;
+  const source = edit.apply(pair.source);
+  for (const mode of DIFF_MODES) {
+    const [here, there] = await Promise.all([
+      diff(server, namespaces.release, source, mode),
+      diff(server, namespaces.twin, source, mode),
+    ]);
+    expect([here.exitCode, there.exitCode], `${mode} diff of ${edit.title}`).toEqual([1, 1]);
+    const shown = changedLines(there);
+    expect(shown.length, 'lines of the edit').toBeGreaterThan(0);
+    expect(changedLines(here), `${mode} diff of ${edit.title}`).toEqual(edit.isHidden === true ? [] : shown);
+    expect(showsOriginal(here), 'the edit reaches the original').toBe(
+      subject.held === 'whole' || edit.isHidden === true,
+    );
+  }
+}
+
+/** Writing the same source again changes nothing that is stored. @returns what is said of it */
+async function expectNothingChanges(pair: Pair, moment: 'in a release' | 'at rest'): Promise<string> {
   const before = await pair.live();
-  const printed = await pair.write();
-  const after = await pair.live();
+  const said = told(await pair.write(), pair.namespaces.release);
+  expect(said, 'what is said of the same again').toEqual(moment === 'at rest' ? [] : expectedOfTheSame(pair));
+  expect(withoutServerFields(await pair.live())).toEqual(withoutServerFields(before));
+  if (pair.tool.from === 'view') return 'no source';
+  return said.length === 0 ? 'changes nothing' : 'changes nothing, warned';
+}
+
+function expectedOfTheSame({ tool, subject }: Pair): Told[] {
   // A replace drops our annotations, and is told that they are put back.
-  const isTold = pair.tool.name === 'replace' && moment === 'in a release';
-  expect(warningsIn(printed)).toMatch(isTold ? / only Sluice writes these annotations, so they are put back / : /^$/);
-  expect(withoutServerFields(after)).toEqual(withoutServerFields(before));
-  if (moment === 'in a release') saw(pair, 'the same again', isTold ? 'changes nothing, is warned' : 'changes nothing');
-}
-
-function warningsIn(printed: string): string {
-  return printed
-    .split('\n')
-    .filter((line) => /^warning/i.test(line))
-    .join('\n');
-}
-
-function ownedByController(object: JsonMap): string[] {
-  return [...ownersOf(object)]
-    .filter(([, managers]) => managers.some((manager) => manager.startsWith('sluice-controller')))
-    .map(([path]) => path);
-}
-
-function ownKeys(object: JsonMap): string[] {
-  const annotations = member(object['metadata'], 'annotations');
-  return Object.keys((annotations as JsonMap | undefined) ?? {}).filter((key) => /sluice\.dev|kruise\.io/.test(key));
-}
-
-/** Originals of workloads and Services hold only the fields that a rewrite may change. */
-function heldIn(original: Json, plain: Json): Json {
-  const spec = member(original, 'spec') as JsonMap;
-  const labels = member(original, 'labels') as JsonMap;
-  if (Object.keys(labels).length > 0) return plain;
-  const held = Object.keys(spec).map((key) => [key, at(plain, ['spec', key])]);
-  return { spec: Object.fromEntries(held), labels: {}, annotations: {} };
-}
-
-/** Without what every write of the same content may change. */
-function withoutServerFields(object: JsonMap): JsonMap {
-  const { managedFields: _, resourceVersion: __, generation: ___, ...metadata } = member(object, 'metadata') as JsonMap;
-  const { status: ____, ...rest } = object;
-  const { 'deployment.kubernetes.io/revision': _____, ...kept } = metadata['annotations'] as JsonMap;
-  return { ...rest, metadata: { ...metadata, annotations: kept } };
+  if (tool.name === 'replace') return ['annotations are put back'];
+  // Helm merges built-in kinds with what is live and leaves no sign that it did: it might be a hand that undoes the step.
+  return tool.name === 'helm upgrade' && subject.kind === 'Deployment' ? ['not in effect'] : [];
 }

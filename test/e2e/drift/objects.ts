@@ -5,7 +5,12 @@ import type { Action, GatewayAction } from '../../../src/rewrite/directive.ts';
 import { withPath } from '../../api-server/fields.ts';
 
 /** A change that means the same in the user's source and in what a release makes of the object. */
-export type Edit = { readonly title: string; readonly apply: (object: JsonMap) => JsonMap };
+export type Edit = {
+  readonly title: string;
+  readonly apply: (object: JsonMap) => JsonMap;
+  /** True when the step decides the value itself: it is in effect when the release ends. */
+  readonly isHidden?: boolean;
+};
 
 /** One kind in the matrix: an object as users write it, the steps of a release, and one edit for each moment. */
 export type Subject = {
@@ -16,8 +21,14 @@ export type Subject = {
   readonly steps: readonly Action[];
   readonly edits: readonly Edit[];
   /** Where the rewrite of step 1 shows, and what it is there. */
-  readonly rewritten: { readonly path: readonly (string | number)[]; readonly value: unknown };
+  readonly rewritten: Shown;
+  /** The same for step 2, after the edits before it. */
+  readonly rewrittenNext: Shown;
+  /** The keys of the spec that the original holds; `whole`: it holds spec, labels and annotations. */
+  readonly held: readonly string[] | 'whole';
 };
+
+export type Shown = { readonly path: readonly (string | number)[]; readonly value: unknown };
 
 const library = loadLibrary();
 
@@ -40,13 +51,20 @@ function gateway(contract: 'custom' | 'ingress', name: string, canaryService = '
   ];
 }
 
-const set = (title: string, path: readonly string[], value: JsonMap[string]): Edit => ({
+export const set = (title: string, path: readonly string[], value: JsonMap[string]): Edit => ({
   title,
   apply: (object) => withPath(object, path, value),
 });
 
+export const hidden = (edit: Edit): Edit => ({ ...edit, isHidden: true });
+
 /** Changes the entry of a list whose member `key` is `value`, wherever the list is in this view of the object. */
-function entry(title: string, list: readonly string[], find: (entry: JsonMap) => boolean, change: JsonMap): Edit {
+export function entry(
+  title: string,
+  list: readonly string[],
+  find: (entry: JsonMap) => boolean,
+  change: JsonMap,
+): Edit {
   return {
     title,
     apply(object) {
@@ -97,6 +115,8 @@ export const virtualService: Subject = {
     set('the hosts', ['spec', 'hosts'], ['web.example.com', 'www.example.com']),
   ],
   rewritten: { path: ['spec', 'http', 1, 'route', 0, 'weight'], value: 80 },
+  rewrittenNext: { path: ['spec', 'http', 1, 'name'], value: 'web-canary' },
+  held: 'whole',
 };
 
 export const destinationRule: Subject = {
@@ -121,6 +141,8 @@ export const destinationRule: Subject = {
     set('where it is exported', ['spec', 'exportTo'], ['.']),
   ],
   rewritten: { path: ['spec', 'subsets', 1, 'labels', 'version'], value: 'canary' },
+  rewrittenNext: { path: ['spec', 'subsets', 1, 'name'], value: 'canary' },
+  held: 'whole',
 };
 
 export const httpRoute: Subject = {
@@ -156,9 +178,11 @@ export const httpRoute: Subject = {
     set('the host names', ['spec', 'hostnames'], ['web.example.com', 'www.example.com']),
   ],
   rewritten: { path: ['spec', 'rules', 1, 'backendRefs', 0, 'weight'], value: 80 },
+  rewrittenNext: { path: ['spec', 'rules', 1, 'backendRefs', 0, 'name'], value: 'web-canary' },
+  held: 'whole',
 };
 
-function leadsTo(service: string): (rule: JsonMap) => boolean {
+export function leadsTo(service: string): (rule: JsonMap) => boolean {
   return ({ backendRefs }) => (backendRefs as JsonMap[])[0]?.['name'] === service;
 }
 
@@ -189,6 +213,11 @@ export const ingress: Subject = {
     set('another class', ['spec', 'ingressClassName'], 'nginx-internal'),
   ],
   rewritten: { path: ['metadata', 'annotations', 'nginx.ingress.kubernetes.io/canary-weight'], value: '20' },
+  rewrittenNext: {
+    path: ['metadata', 'annotations', 'nginx.ingress.kubernetes.io/canary-by-header'],
+    value: 'x-canary',
+  },
+  held: 'whole',
 };
 
 export const service: Subject = {
@@ -211,6 +240,8 @@ export const service: Subject = {
     set('a further selector key', ['spec', 'selector', 'tier'], 'front'),
   ],
   rewritten: { path: ['spec', 'selector', 'pod-template-hash'], value: 'abc' },
+  rewrittenNext: { path: ['spec', 'selector', 'pod-template-hash'], value: 'def' },
+  held: ['selector'],
 };
 
 export const deployment: Subject = {
@@ -237,11 +268,13 @@ export const deployment: Subject = {
   ],
   edits: [
     set('minReadySeconds, which the walk sets', ['spec', 'minReadySeconds'], 15),
-    set('the deadline, which the walk sets', ['spec', 'progressDeadlineSeconds'], 450),
+    hidden(set('the deadline, which the walk sets', ['spec', 'progressDeadlineSeconds'], 450)),
     set('a label', ['metadata', 'labels', 'tier'], 'front'),
     set('the strategy', ['spec', 'strategy', 'rollingUpdate', 'maxSurge'], 2),
   ],
   rewritten: { path: ['spec', 'minReadySeconds'], value: 2147483646 },
+  rewrittenNext: { path: ['spec', 'strategy', 'rollingUpdate', 'maxUnavailable'], value: '20%' },
+  held: ['paused', 'strategy', 'minReadySeconds', 'progressDeadlineSeconds', 'revisionHistoryLimit'],
 };
 
 export const SUBJECTS = [virtualService, destinationRule, httpRoute, ingress, service, deployment] as const;

@@ -2,6 +2,7 @@ import { ANNOTATIONS } from '../../../src/api/names.ts';
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
 import { outcomeOf } from '../../../src/kube/api-error.ts';
 import type { Client } from '../../../src/kube/client.ts';
+import { apiVersionOf } from '../../../src/kube/resource.ts';
 import { type Action, directiveKey, encodeDirective, FORMAT } from '../../../src/rewrite/directive.ts';
 import { decodeOriginal } from '../../../src/rewrite/original.ts';
 import { isOwnKey } from '../../../src/rewrite/own-keys.ts';
@@ -22,12 +23,11 @@ const WRITTEN_BY_OTHERS = new Set(['deployment.kubernetes.io/revision']);
 export class Pair {
   readonly subject: Subject;
   readonly tool: Tool;
+  readonly cluster: Cluster;
+  readonly namespaces: { readonly release: string; readonly twin: string };
   source: JsonMap;
-  readonly #cluster: Cluster;
   readonly #user: Client;
   readonly #controller: Client;
-  readonly #release: string;
-  readonly #twin: string;
   #step = 0;
 
   constructor(
@@ -38,23 +38,28 @@ export class Pair {
     this.subject = parts.subject;
     this.tool = parts.tool;
     this.source = parts.subject.source;
-    this.#cluster = cluster;
+    this.cluster = cluster;
+    this.namespaces = { release: parts.release, twin: parts.twin };
     this.#user = cluster.client;
     this.#controller = controller;
-    this.#release = parts.release;
-    this.#twin = parts.twin;
   }
 
-  /** The user writes both, with an edit or as it is. @returns what the tool printed about the one in the release */
+  /** The user writes both, with an edit or as it is. @returns what the tool said beside its output of the one in the release */
   async write(edit?: Edit): Promise<string> {
     if (edit !== undefined) this.source = edit.apply(this.source);
-    const [printed] = await Promise.all(
-      [this.#release, this.#twin].map(async (namespace) => {
-        const live = await this.#find(namespace);
-        return this.tool.write(this.#cluster, { namespace, source: this.source, live }, edit);
-      }),
-    );
-    return printed ?? '';
+    const { release, twin } = this.namespaces;
+    const [said] = await Promise.all([this.#write(release, edit), this.#write(twin, edit)]);
+    return said;
+  }
+
+  /** Somebody changes what the cluster shows of the one in the release, and of nothing else. @returns what they are told */
+  writeByHand(edit: Edit): Promise<string> {
+    return this.#write(this.namespaces.release, edit);
+  }
+
+  async #write(namespace: string, edit: Edit | undefined): Promise<string> {
+    const live = await this.#find(namespace);
+    return this.tool.write(this.cluster, { namespace, source: this.source, live }, edit);
   }
 
   /** The controller sets the directive of the next step, or takes it away. */
@@ -64,12 +69,13 @@ export class Pair {
   }
 
   async #direct(action: Action | undefined): Promise<boolean> {
+    const { release: namespace } = this.namespaces;
     const live = await this.live();
     const directive =
       action &&
       encodeDirective({
         format: FORMAT,
-        rollout: { namespace: this.#release, name: ROLLOUT, uid: 'a1' },
+        rollout: { namespace, name: ROLLOUT, uid: 'a1' },
         revision: 'v2',
         step: this.#step,
         continues: this.#step > 1,
@@ -81,7 +87,7 @@ export class Pair {
         annotations: { [KEY]: directive ?? null },
       },
     };
-    const name = { namespace: this.#release, name: 'web' };
+    const name = { namespace, name: 'web' };
     try {
       await this.#controller.patch(this.subject.resource, name, 'merge', body, { fieldManager: 'sluice-controller' });
       return true;
@@ -97,19 +103,24 @@ export class Pair {
   }
 
   live(): Promise<JsonMap> {
-    return this.#get(this.#release);
+    return this.#get(this.namespaces.release);
   }
 
   twin(): Promise<JsonMap> {
-    return this.#get(this.#twin);
+    return this.#get(this.namespaces.twin);
   }
 
   /** What the object in the release is without Sluice, in a form that can be compared with {@link plain} of the twin. */
   async original(): Promise<Json> {
-    const live = await this.live();
+    return this.originalOf(await this.live());
+  }
+
+  originalOf(live: JsonMap): Json {
     const text = stringAt(live, 'metadata', 'annotations', ANNOTATIONS.original);
     if (text === undefined) throw new Error('there is no original');
-    const { declared } = decodeOriginal(text);
+    const { declared, apiVersion } = decodeOriginal(text);
+    // Whatever version it was written in since, it is kept in the one in which the webhook sees the kind.
+    if (apiVersion !== apiVersionOf(this.subject.resource)) throw new Error(`the original is of ${apiVersion}`);
     const { spec = null, labels = {}, annotations = {} } = declared;
     return this.comparable({ spec, metadata: { labels, annotations } });
   }
@@ -133,26 +144,8 @@ export class Pair {
       labels: kept(member(metadata, 'labels')),
       annotations: kept(member(metadata, 'annotations')),
     };
-    const text = JSON.stringify(value).replaceAll(this.#release, 'NAMESPACE').replaceAll(this.#twin, 'NAMESPACE');
-    return JSON.parse(text);
-  }
-
-  /** `kubectl diff` on the user's source in both modes: exit code, output, and what was said beside it. */
-  diffs(): Promise<{ mode: string; exitCode: number; stdout: string; stderr: string }[]> {
-    const manager = this.tool.diffManager;
-    if (manager === undefined) return Promise.resolve([]);
-    const modes = [
-      ['client-side'],
-      ['server-side', '--server-side', '--force-conflicts', `--field-manager=${manager}`],
-    ];
-    const stdin = JSON.stringify(this.source);
-    return Promise.all(
-      modes.map(async ([mode = '', ...flags]) => {
-        const args = ['diff', ...flags, '-n', this.#release, '-f', '-'];
-        const { exitCode, stdout, stderr } = await this.#cluster.kubectl(args, { stdin });
-        return { mode, exitCode, stdout, stderr };
-      }),
-    );
+    const { release, twin } = this.namespaces;
+    return JSON.parse(JSON.stringify(value).replaceAll(release, 'NAMESPACE').replaceAll(twin, 'NAMESPACE'));
   }
 
   async #find(namespace: string): Promise<JsonMap | undefined> {
@@ -188,6 +181,7 @@ export function ownersOf(object: JsonMap): ReadonlyMap<string, readonly string[]
     };
     if (stringAt(entry, 'subresource') === undefined) visit(member(entry, 'fieldsV1'), '');
   }
+  for (const key of WRITTEN_BY_OTHERS) owners.delete(`/f:metadata/f:annotations/f:${key}`);
   return owners;
 }
 

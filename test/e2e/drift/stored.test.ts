@@ -48,26 +48,30 @@ describe.each(scripts.map((folder) => [folder.script.name, folder] as const))('%
   );
 });
 
-/** Creates the original of a case, sets the directive of each step as the controller does, and looks at what is stored. */
+/**
+ * Creates the original of a case, sets the directive of each step as the controller does, and looks at what is stored;
+ * a step that asks for nothing takes the directive away.
+ */
 async function play(folder: ScriptFolder, { rollout, original, expected }: ScriptCase): Promise<void> {
+  expect(expected.length, 'steps that are looked at').toBe(stepsOf(rollout).length);
+  expect(expected.length).toBeGreaterThan(0);
   const namespace = await server.namespace();
   const target = targetFor(rollout, folder, original);
   const source = target.request.contract === 'ingress' ? canaryIngress(original, target.routes) : original;
-  if (source === undefined) return; // such a case says only that there is nothing to rewrite
+  if (source === undefined) throw new Error('there is nothing that a server could store');
   const resource = await resourceOf(source);
   const { managedFields: _, ...metadata } = (source['metadata'] ?? {}) as JsonMap;
-  await server.client.create(resource, {
+  const created = await server.client.create(resource, {
     ...source,
     apiVersion: `${resource.group}/${resource.version}`,
     metadata: { ...metadata, namespace },
   });
   const name = { namespace, name: objectName(source).name };
+  const key = directiveKey(rollout.metadata.name ?? '');
   let continues = false;
   for (const [index, expectation] of expected.entries()) {
     const text = directiveOf(rollout, index + 1, target, folder, continues);
-    if (text === undefined) continue;
-    const key = directiveKey(rollout.metadata.name ?? '');
-    const patch = { metadata: { annotations: { [key]: text } } };
+    const patch = { metadata: { annotations: { [key]: text ?? null } } };
     const writing = sluice.controller.patch(resource, name, 'merge', patch, { fieldManager: 'sluice-controller' });
     if ('error' in expectation) {
       const refusal = await writing.then(
@@ -78,11 +82,17 @@ async function play(folder: ScriptFolder, { rollout, original, expected }: Scrip
       continue;
     }
     const stored = await writing;
-    continues = true;
-    const saved = decodeOriginal(stringAt(stored, 'metadata', 'annotations', ANNOTATIONS.original) ?? '').declared;
-    const made = rewriterOf(folder).rewrite(objectName(stored), saved, new Map([[key, text]]), 'throw').declared;
-    expect(comparable(declaredOf(stored, scopeOf(stored)))).toEqual(comparable(made));
+    continues = text !== undefined;
+    const made = text === undefined ? declaredOf(created, scopeOf(created)) : rewritten(folder, stored, key, text);
+    expect(comparable(declaredOf(stored, scopeOf(stored))), `step ${index + 1}`).toEqual(comparable(made));
   }
+}
+
+/** What the script makes of the original that is saved with the object. */
+function rewritten({ script }: ScriptFolder, stored: JsonMap, key: string, text: string): Declared {
+  const rewriter = createRewriter((hash) => (hash === script.hash ? script : undefined), 0);
+  const saved = decodeOriginal(stringAt(stored, 'metadata', 'annotations', ANNOTATIONS.original) ?? '').declared;
+  return rewriter.rewrite(objectName(stored), saved, new Map([[key, text]]), 'throw').declared;
 }
 
 function targetFor(rollout: Rollout, { request, script }: ScriptFolder, original: JsonMap): Target {
@@ -107,13 +117,9 @@ function directiveOf(
   continues: boolean,
 ): string | undefined {
   const { matches, violations } = conditionTerms(stepsOf(rollout)[step - 1]?.matches as Json | undefined, ['matches']);
-  if (violations.length > 0) return undefined; // refused before there is a directive
+  if (violations.length > 0) throw new Error(`step ${step} is refused before there is a directive`);
   const directive = stepDirective(rollout, step, target, script, matches, 'v2', continues);
   return directive && encodeDirective(directive);
-}
-
-function rewriterOf({ script }: ScriptFolder) {
-  return createRewriter((hash) => (hash === script.hash ? script : undefined), 0);
 }
 
 /** Labels and annotations of a restore and of a first write may be empty or absent. */

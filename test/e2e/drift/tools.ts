@@ -15,43 +15,47 @@ export type Tool = {
   readonly name: string;
   /** `source`: each write hands over the whole source. `view`: each write changes what the cluster shows. */
   readonly from: 'source' | 'view';
-  /** The manager under which `kubectl diff --server-side` compares; undefined where no source is kept. */
-  readonly diffManager: string | undefined;
-  /** The mode of `kubectl diff` that sends what this tool sends. */
+  /** The mode of `kubectl diff` that sends what this tool sends, under the same manager. */
   readonly diffMode?: 'client-side' | 'server-side';
-  /** Writes `kept.source`, the edit being in it already; a `view` tool applies the edit to `kept.live` instead. */
+  /**
+   * Writes `kept.source`, the edit being in it already; a `view` tool applies the edit to `kept.live` instead.
+   * @returns what it said beside its output: warnings, and nothing else when all went well
+   */
   write(cluster: Cluster, kept: Kept, edit: Edit | undefined): Promise<string>;
 };
 
+/** A controller of Kubernetes wrote between kubectl's read and its write: the user tries again. */
+const WRITTEN_IN_BETWEEN = 'the object has been modified';
+
 async function kubectl(cluster: Cluster, args: readonly string[], stdin?: string, env?: Record<string, string>) {
   const result = await cluster.kubectl(args, { ...(stdin && { stdin }), ...(env && { env }) });
-  return succeeded(result) + result.stderr;
+  succeeded(result);
+  return result.stderr;
 }
 
-function fromSource(name: string, diffManager: string, args: readonly string[]): Tool {
+function fromSource(name: string, args: readonly string[]): Tool {
   return {
     name,
     from: 'source',
-    diffManager,
     write: (cluster, { namespace, source }) =>
       kubectl(cluster, [...args, '-n', namespace, '-f', '-'], JSON.stringify(source)),
   };
 }
 
-const clientSide: Tool = { ...fromSource('client-side apply', 'kubectl', ['apply']), diffMode: 'client-side' };
-const serverSide: Tool = {
-  ...fromSource('server-side apply', 'argocd-controller', [
-    'apply',
-    '--server-side',
-    '--field-manager=argocd-controller',
-  ]),
-  diffMode: 'server-side',
-};
+const clientSide: Tool = { ...fromSource('client-side apply', ['apply']), diffMode: 'client-side' };
+const serverSide: Tool = { ...fromSource('server-side apply', ['apply', '--server-side']), diffMode: 'server-side' };
 
 const replace: Tool = {
-  ...fromSource('replace', 'kubectl', ['replace']),
-  write: (cluster, { namespace, source, live }) =>
-    kubectl(cluster, [live === undefined ? 'create' : 'replace', '-n', namespace, '-f', '-'], JSON.stringify(source)),
+  ...fromSource('replace', ['replace']),
+  async write(cluster, { namespace, source, live }) {
+    const args = [live === undefined ? 'create' : 'replace', '-n', namespace, '-f', '-'];
+    for (;;) {
+      const result = await cluster.kubectl(args, { stdin: JSON.stringify(source) });
+      if (result.exitCode !== 0 && result.stderr.includes(WRITTEN_IN_BETWEEN)) continue;
+      succeeded(result);
+      return result.stderr;
+    }
+  },
 };
 
 /** Writes the first version, then changes what the cluster shows. */
@@ -62,7 +66,6 @@ function fromView(
   return {
     name,
     from: 'view',
-    diffManager: undefined,
     write(cluster, { namespace, source, live }, edit) {
       if (live === undefined) return kubectl(cluster, ['create', '-n', namespace, '-f', '-'], JSON.stringify(source));
       if (edit === undefined) return Promise.resolve('');
@@ -90,12 +93,12 @@ const editView: Tool = {
     const file = join(mkdtempSync(join(tmpdir(), 'edit-')), 'edited.json');
     for (;;) {
       // In the version that kubectl shows, which need not be the one of the source.
-      const shown = JSON.parse(await kubectl(cluster, ['get', ...target, '-o', 'json']));
+      const shown = JSON.parse(succeeded(await cluster.kubectl(['get', ...target, '-o', 'json'])));
       writeFileSync(file, JSON.stringify(edit.apply(shown)));
       const result = await cluster.kubectl(['edit', ...target], { env: { KUBE_EDITOR: `cp ${file}` } });
-      // A controller of Kubernetes wrote in between: the user edits again.
-      if (result.exitCode !== 0 && result.stderr.includes('the object has been modified')) continue;
-      return succeeded(result) + result.stderr;
+      if (result.exitCode !== 0 && result.stderr.includes(WRITTEN_IN_BETWEEN)) continue;
+      succeeded(result);
+      return result.stderr;
     }
   },
 };
@@ -115,7 +118,6 @@ function mergeOf(from: JsonMap, to: JsonMap): JsonMap {
 const helm: Tool = {
   name: 'helm upgrade',
   from: 'source',
-  diffManager: 'helm',
   async write(cluster, { namespace, source }) {
     const chart = join(mkdtempSync(join(tmpdir(), 'chart-')), 'web');
     mkdirSync(join(chart, 'templates'), { recursive: true });
@@ -123,7 +125,8 @@ const helm: Tool = {
     writeFileSync(join(chart, 'values.yaml'), JSON.stringify({ object: source }));
     writeFileSync(join(chart, 'templates', 'object.yaml'), '{{ toYaml .Values.object }}\n');
     const result = await cluster.helm(['upgrade', '--install', 'web', chart, '-n', namespace]);
-    return succeeded(result) + result.stderr;
+    succeeded(result);
+    return result.stderr;
   },
 };
 

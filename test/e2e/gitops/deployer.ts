@@ -32,7 +32,6 @@ export function asTool(deployer: Deployer): Tool {
   return {
     name: deployer.name,
     from: 'source',
-    diffManager: undefined,
     write: async (cluster, kept) => (await deployer.apply(cluster, kept)).join('\n'),
   };
 }
