@@ -39,6 +39,13 @@ test('a write replaces all data: a key that is not named is gone', async () => {
   expect((await store.read(NAME.name))?.data).toEqual({ 'ca.crt': 'new' });
 });
 
+test('a Secret keeps its type, which cannot be changed: cert-manager leaves one of another behind', async () => {
+  const left = { apiVersion: 'v1', kind: 'Secret', metadata: NAME, type: 'kubernetes.io/tls', data: {} };
+  api.put(RESOURCES.secret, left);
+  expect(await store.write(NAME.name, DATA, await version())).toBe('written');
+  expect(at(api.get(RESOURCES.secret, NAME), ['type'])).toBe('kubernetes.io/tls');
+});
+
 test.each<[string, () => Promise<string>]>([
   [
     'was made by somebody else in between',
