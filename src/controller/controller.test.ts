@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { type JsonMap, stringAt } from '../json/value.ts';
 import { ApiError } from '../kube/api-error.ts';
 import { RESOURCES } from '../kube/resource.ts';
+import { virtualClock } from '../kube/virtual-clock.testing.ts';
 import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { readPinned } from '../rollout/pinned-script.ts';
 import { TestCluster, VIRTUAL_SERVICE } from './cluster.testing.ts';
@@ -20,7 +21,6 @@ import {
   virtualService,
   whole,
 } from './running.testing.ts';
-import { virtualClock } from './virtual-clock.testing.ts';
 
 test('a Rollout whose objects are all there is ready, its workload armed, its script pinned', async () => {
   const cluster = whole();

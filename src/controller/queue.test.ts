@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { virtualClock } from '../kube/virtual-clock.testing.ts';
 import { type Again, createQueue, type QueueOptions } from './queue.ts';
-import { virtualClock } from './virtual-clock.testing.ts';
 
 function setUp(work: QueueOptions['work'], options: Partial<QueueOptions> = {}) {
   const clock = virtualClock();

@@ -1,11 +1,3 @@
-/** Time, as this folder needs it. */
-export type Timers = {
-  /** Milliseconds on a clock that is never set. */
-  monotonic(): number;
-  /** Calls back once after so many milliseconds; returns what calls it off. */
-  after(milliseconds: number, callback: () => void): () => void;
-};
-
 /** Corrections that are made at once, within {@link WINDOW}. */
 const FREE = 5;
 const WINDOW = 60_000;

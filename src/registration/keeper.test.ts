@@ -3,6 +3,7 @@ import { CONVERSION_PATH, FAILURE_POLICIES, ROUTE_TABLE } from '../admission/rou
 import { type JsonMap, stringAt } from '../json/value.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeObject } from '../kube/client.ts';
+import { settled, type VirtualClock, virtualClock } from '../kube/virtual-clock.testing.ts';
 import type { Answer } from './ask-routes.ts';
 import { keepRegistration, type Registration, type RegistrationOptions } from './keeper.ts';
 
@@ -15,8 +16,7 @@ const SLICE: KubeObject = {
   endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: true }, targetRef: { uid: 'a' } }],
 };
 
-let now: number;
-let timers: { at: number; callback: () => void }[];
+let clock: VirtualClock;
 let stored: Map<string, KubeObject>;
 let synced: boolean;
 let answer: Answer;
@@ -29,7 +29,8 @@ let tell: () => void;
 let keeper: Registration;
 
 beforeEach(() => {
-  [now, timers, stored, synced, answer] = [0, [], new Map(), true, SOUND];
+  clock = virtualClock();
+  [stored, synced, answer] = [new Map(), true, SOUND];
   [refusals, written, remarks, problems] = [[], [], [], []];
 });
 
@@ -65,16 +66,7 @@ function start(): void {
       ...{ excludedNamespaces: [], askInterval: 10_000 },
     },
     ask: () => Promise.resolve(answer),
-    timers: {
-      monotonic: () => now,
-      after(milliseconds, callback) {
-        const timer = { at: now + milliseconds, callback };
-        timers.push(timer);
-        return () => {
-          timers = timers.filter((other) => other !== timer);
-        };
-      },
-    },
+    clock,
     onWrite: () => undefined,
     onRemark: (remark) => remarks.push(remark),
     onProblem: (problem) => problems.push(problem.message),
@@ -82,24 +74,13 @@ function start(): void {
   keeper.trust('PEM');
 }
 
-/** Everything that waits for no timer. */
-const settled = async () => {
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-};
-
-/** Lets virtual time pass, timer by timer. */
+/** Lets virtual time pass; what is asked and written takes some turns of the event loop each time. */
 async function pass(milliseconds: number): Promise<void> {
-  const end = now + milliseconds;
-  await settled();
-  for (;;) {
-    const next = timers.toSorted((a, b) => a.at - b.at)[0];
-    if (next === undefined || next.at > end) break;
-    timers = timers.filter((timer) => timer !== next);
-    now = Math.max(now, next.at);
-    next.callback();
-    await settled();
-  }
-  now = end;
+  const turns = async () => {
+    for (let i = 0; i < 5; i++) await settled();
+  };
+  await turns();
+  await clock.pass(milliseconds, turns);
 }
 
 const versionsOf = (name: string) =>
@@ -173,10 +154,10 @@ test('a correction that was refused is no correction: it is told, and tried agai
   damage('90');
   await pass(600_000);
   expect(problems).toEqual(['a policy says no']);
-  const before = now;
+  const before = clock.monotonic();
   refusals = [];
   damage('91');
   await pass(31_000);
   expect(stored.get(MUTATING)?.['webhooks']).not.toEqual([]);
-  expect(now - before).toBeLessThan(60_000);
+  expect(clock.monotonic() - before).toBeLessThan(60_000);
 });

@@ -2,11 +2,12 @@ import type { FailurePolicies } from '../admission/routes.ts';
 import { at, stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import { type Client, type KubeObject, resourceVersionOf } from '../kube/client.ts';
+import { type Clock, SYSTEM_CLOCK } from '../kube/clock.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import { bringAbout, type Intent } from './apply.ts';
 import { type Answer, askRoutes, type Question } from './ask-routes.ts';
 import { type ConversionState, CRD_NAMES, callsUs, howToAdopt } from './conversion.ts';
-import { createDamping, type Timers } from './damping.ts';
+import { createDamping } from './damping.ts';
 import { type Endpoint, readyEndpoints } from './endpoints.ts';
 import { type RuleKind, refusalOf } from './kinds.ts';
 import {
@@ -53,7 +54,7 @@ export type RegistrationOptions = {
   readonly settings: RegistrationSettings;
   readonly templates?: readonly Template[];
   readonly ask?: (endpoint: Endpoint, question: Question) => Promise<Answer>;
-  readonly timers?: Timers;
+  readonly clock?: Clock;
   /** Told of each write, for the log. */
   readonly onWrite: (object: string) => void;
   /** Told once of what somebody has to decide or mend. */
@@ -112,10 +113,10 @@ const UNCALLED = 30_000;
  * ```
  */
 export function keepRegistration(options: RegistrationOptions): Registration {
-  const { client, view, settings, ask = askRoutes, timers = SYSTEM_TIMERS, onWrite, onRemark, onProblem } = options;
+  const { client, view, settings, ask = askRoutes, clock = SYSTEM_CLOCK, onWrite, onRemark, onProblem } = options;
   const { namespace } = settings;
   const templates = options.templates ?? readTemplates();
-  const damping = createDamping(timers.monotonic);
+  const damping = createDamping(clock.monotonic);
   const intended = new Map<string, string>();
   const echoes = new Map<string, { version: string; until: number }>();
   const remarks = new Set<string>();
@@ -137,7 +138,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
   const webhooks = followWebhooks({
     servername: `${SERVICE}.${namespace}.svc`,
     ask,
-    timers,
+    clock,
     interval: settings.askInterval,
     onChange: wake,
   });
@@ -161,7 +162,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       again = false;
       callOff();
       const wait = await pass().then(succeeded, failed);
-      callOff = timers.after(Math.min(wait, tellUncalled()), wake);
+      callOff = clock.after(Math.min(wait, tellUncalled()), wake);
     }
     if (closed) callOff();
   }
@@ -203,8 +204,8 @@ export function keepRegistration(options: RegistrationOptions): Registration {
     const why = whyUncalled({ ...plan, called, problem }, webhooks.known());
     const before = uncalled?.told;
     if (why === undefined) uncalled = undefined;
-    else uncalled ??= { since: timers.monotonic(), told: undefined };
-    const left = uncalled === undefined ? RESYNC : uncalled.since + UNCALLED - timers.monotonic();
+    else uncalled ??= { since: clock.monotonic(), told: undefined };
+    const left = uncalled === undefined ? RESYNC : uncalled.since + UNCALLED - clock.monotonic();
     if (uncalled !== undefined && left <= 0) uncalled.told = why?.reason;
     if (uncalled?.told === before) return left > 0 ? left : RESYNC;
     if (why !== undefined && uncalled?.told !== undefined) {
@@ -229,7 +230,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
     const name = stringAt(intent.object, 'metadata', 'name') ?? '';
     const version = resourceVersionOf(view.object(name) ?? {});
     const echo = echoes.get(name);
-    if (echo?.version === version && echo.until > timers.monotonic()) return echo.until - timers.monotonic();
+    if (echo?.version === version && echo.until > clock.monotonic()) return echo.until - clock.monotonic();
     const text = JSON.stringify(intent.object);
     const isCorrection = intended.get(name) === text;
     const delay = isCorrection ? damping.delayFor(name) : 0;
@@ -243,7 +244,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
     }
     if (isCorrection) damping.corrected(name);
     intended.set(name, text);
-    echoes.set(name, { version, until: timers.monotonic() + ECHO });
+    echoes.set(name, { version, until: clock.monotonic() + ECHO });
     onWrite(`${intent.resource.kind} ${name}`);
     return ECHO;
   }
@@ -330,11 +331,3 @@ async function readOwner(client: Pick<Client, 'get'>, name: string): Promise<Obs
     throw error;
   }
 }
-
-const SYSTEM_TIMERS: Timers = {
-  monotonic: () => performance.now(),
-  after(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds);
-    return () => clearTimeout(timer);
-  },
-};

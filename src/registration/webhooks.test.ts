@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { type VirtualClock, virtualClock } from '../kube/virtual-clock.testing.ts';
 import type { Answer } from './ask-routes.ts';
 import { createDamping } from './damping.ts';
 import { type Endpoint, readyEndpoints } from './endpoints.ts';
@@ -9,28 +10,19 @@ const B: Endpoint = { id: 'b', name: 'pod-b', address: '10.0.0.2', port: 9443 };
 const SOUND: Answer = { certificate: 'one', paths: new Set(['/a']), format: 1, problem: undefined };
 const FAILED: Answer = { certificate: undefined, paths: undefined, format: undefined, problem: 'refused' };
 
-let timers: { at: number; callback: () => void }[];
-let now: number;
+let clock: VirtualClock;
 let asked: { id: string; bundle: string; answer: (answer: Answer) => void }[];
 let changes: number;
 let webhooks: Webhooks;
 
 beforeEach(() => {
-  [timers, now, asked, changes] = [[], 0, [], 0];
+  clock = virtualClock();
+  [asked, changes] = [[], 0];
   webhooks = followWebhooks({
     servername: 'sluice-webhook.delivery.svc',
     interval: 30_000,
     onChange: () => changes++,
-    timers: {
-      monotonic: () => now,
-      after(milliseconds, callback) {
-        const timer = { at: now + milliseconds, callback };
-        timers.push(timer);
-        return () => {
-          timers = timers.filter((other) => other !== timer);
-        };
-      },
-    },
+    clock,
     ask: ({ id }, { bundle }) => new Promise((answer) => asked.push({ id, bundle, answer })),
   });
 });
@@ -39,14 +31,6 @@ beforeEach(() => {
 async function answer(given: Answer): Promise<void> {
   asked.shift()?.answer(given);
   await new Promise((resolve) => setImmediate(resolve));
-}
-
-function passTime(): void {
-  const next = timers.toSorted((a, b) => a.at - b.at)[0];
-  if (next === undefined) throw new Error('nothing is waited for');
-  timers = timers.filter((timer) => timer !== next);
-  now = next.at;
-  next.callback();
 }
 
 const pathsOf = (id: string) => webhooks.known().find(({ endpoint }) => endpoint.id === id)?.answer?.paths;
@@ -68,9 +52,9 @@ test('an answer that is lost does not make a webhook serve nothing, and is asked
   await answer(SOUND);
   const waits: number[] = [];
   for (let i = 0; i < 9; i++) {
-    const before = now;
-    passTime();
-    waits.push(now - before);
+    const before = clock.monotonic();
+    await clock.step();
+    waits.push(clock.monotonic() - before);
     await answer(FAILED);
     expect(pathsOf('a')).toEqual(new Set(['/a']));
   }
@@ -83,7 +67,7 @@ test('an answer that comes after the pod is gone, or to an earlier question, cou
   webhooks.follow([]);
   await answer(SOUND);
   expect(webhooks.known()).toEqual([]);
-  expect(timers).toEqual([]);
+  expect(clock.waiting()).toBe(0);
   webhooks.follow([A]);
   webhooks.trust('next');
   await answer(SOUND);
@@ -97,10 +81,10 @@ test('a change is told once: the same answer again is none', async () => {
   webhooks.follow([A]);
   await answer(SOUND);
   expect(changes).toBe(1);
-  passTime();
+  await clock.step();
   await answer({ ...SOUND, paths: new Set(['/a']) });
   expect(changes).toBe(1);
-  passTime();
+  await clock.step();
   await answer({ ...SOUND, certificate: 'two' });
   expect(changes).toBe(2);
 });

@@ -1,5 +1,5 @@
+import type { Clock } from '../kube/clock.ts';
 import type { Answer, Question } from './ask-routes.ts';
-import type { Timers } from './damping.ts';
 import type { Endpoint } from './endpoints.ts';
 
 /** A ready webhook and what is known of it. */
@@ -19,7 +19,7 @@ export type Webhooks = {
 export type WebhooksOptions = {
   readonly servername: string;
   readonly ask: (endpoint: Endpoint, question: Question) => Promise<Answer>;
-  readonly timers: Timers;
+  readonly clock: Clock;
   /** Between two questions to a webhook that answers, in milliseconds. */
   readonly interval: number;
   /** Something else is known of a webhook than before. */
@@ -42,7 +42,7 @@ type Followed = {
  * Knows what each ready webhook serves. What a pod serves stays known when it fails to answer once: a process does
  * not change its routes, and one lost answer must not look like another version.
  */
-export function followWebhooks({ servername, ask, timers, interval, onChange }: WebhooksOptions): Webhooks {
+export function followWebhooks({ servername, ask, clock, interval, onChange }: WebhooksOptions): Webhooks {
   const followed = new Map<string, Followed>();
   let bundle = '';
 
@@ -64,7 +64,7 @@ export function followWebhooks({ servername, ask, timers, interval, onChange }: 
       : answer;
     webhook.failures = failed ? webhook.failures + 1 : 0;
     const wait = failed ? Math.min(interval, FIRST_RETRY * 2 ** (webhook.failures - 1)) : interval;
-    webhook.callOff = timers.after(wait, () => void question(webhook));
+    webhook.callOff = clock.after(wait, () => void question(webhook));
     if (before === undefined || !sameAnswer(before, webhook.answer)) onChange();
   }
 
