@@ -67,17 +67,20 @@ export function connect(access: Access): Connection {
 
 function loadConfig({ kubeconfig, env }: Access): KubeConfig {
   const config = new KubeConfig();
-  const home = join(homedir(), '.kube', 'config');
   const file = kubeconfig ?? env['KUBECONFIG'];
   if (file) config.loadFromFile(file);
   else if (env['KUBERNETES_SERVICE_HOST']) config.loadFromCluster();
-  else if (existsSync(home)) config.loadFromFile(home);
-  else {
-    throw new Error(
-      `no cluster is known: there is no --kubeconfig, no KUBECONFIG, no service account of a pod and no ${home}`,
-    );
-  }
+  else config.loadFromFile(homeConfig());
   return config;
+}
+
+/** Asked for last: a user that the image does not know has no home. */
+function homeConfig(): string {
+  const path = join(homedir(), '.kube', 'config');
+  if (existsSync(path)) return path;
+  throw new Error(
+    `no cluster is known: there is no --kubeconfig, no KUBECONFIG, no service account of a pod and no ${path}`,
+  );
 }
 
 function identity({ impersonate, userAgent = 'sluice' }: Access): Record<string, string | string[]> {

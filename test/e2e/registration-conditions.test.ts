@@ -59,7 +59,8 @@ beforeAll(async () => {
     void text(request).then((body) => {
       const { request: asked } = JSON.parse(body) as { request: { uid: string; userInfo: { username: string } } };
       // The cluster's own controllers write, too; what they read a moment ago may lack our annotations.
-      if (!asked.userInfo.username.startsWith('system:')) called.add(new URL(request.url ?? '/', 'https://copies').pathname.slice(1));
+      if (!asked.userInfo.username.startsWith('system:'))
+        called.add(new URL(request.url ?? '/', 'https://copies').pathname.slice(1));
       const answer = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' };
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ ...answer, response: { uid: asked.uid, allowed: true } }));
