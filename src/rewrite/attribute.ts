@@ -127,9 +127,14 @@ function attributeList(
   path: Path,
   context: Context,
 ): Json | undefined {
-  const merged = mergeList(base, original ?? [], incoming, path, context);
-  if (context.explains(path, merged)) return settled(merged, original);
-  if (context.evidence().fromSource(path, incoming)) return incoming;
+  const unkept: Path[] = [];
+  const merging: Context = { ...context, onUnkept: (inner) => unkept.push(inner) };
+  const merged = mergeList(base, original ?? [], incoming, path, merging);
+  const isExplained = context.explains(path, merged);
+  // A list that is taken from the source as it stands leaves nothing in doubt.
+  if (!isExplained && context.evidence().fromSource(path, incoming)) return incoming;
+  for (const inner of unkept) context.onUnkept(inner);
+  if (isExplained) return settled(merged, original);
   context.onUnkept(path);
   return bearsTrace(incoming, base, original ?? []) ? settled(merged, original) : incoming;
 }

@@ -2,6 +2,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS, DIRECTIVE_PREFIX } from '../api/names.ts';
 import type { JsonMap } from '../json/value.ts';
+import { loadLibrary } from '../lua/library.ts';
 import { makeScript } from '../lua/script.ts';
 import { decide, scriptHashesOf, type Verdict, type Write } from './decide.ts';
 import { type Action, encodeDirective, FORMAT } from './directive.ts';
@@ -387,6 +388,62 @@ describe("what is nobody's edit never becomes one", () => {
     const verdict = decide({ ...write, incoming: { ...live, spec: { weight: 80, timeout: '5s' } } }, rewriter);
     const original = encodeOriginal({ spec: { weight: 100, timeout: '5s' } }, 'example.com/v1');
     expect(written(verdict)['/metadata/annotations']).toMatchObject({ [ANNOTATIONS.original]: original });
+  });
+});
+
+test('a second pass, after another webhook has changed the object behind us, blames nobody', () => {
+  const manager = { manager: 'kubectl', operation: 'Update', fieldsV1: { 'f:spec': { 'f:note': {} } } };
+  const annotations = { [KEY]: directive(20), [ANNOTATIONS.original]: ORIGINAL };
+  const live = thing({ weight: 80 }, annotations, { managedFields: [manager] });
+  const saved = encodeOriginal({ spec: { weight: 100, note: 'by a webhook' } }, 'example.com/v1');
+  const second = (managedFields: JsonMap[]) =>
+    update(
+      thing({ weight: 80, note: 'by a webhook' }, { ...annotations, [ANNOTATIONS.original]: saved }, { managedFields }),
+      live,
+    );
+  const warningsOf = (verdict: Verdict) => ('warnings' in verdict ? verdict.warnings : verdict);
+  expect(warningsOf(second([manager]))).toEqual([]);
+  const claim = { 'f:metadata': { 'f:annotations': { [`f:${ANNOTATIONS.original}`]: {} } } };
+  expect(warningsOf(second([{ ...manager, fieldsV1: claim }]))).toEqual([expect.stringContaining('put back')]);
+});
+
+test('a rule that a client-side apply puts above the steered one is taken as it stands, and nothing of it is in doubt', () => {
+  const library = loadLibrary();
+  const script = library.scripts.get('networking.istio.io/VirtualService');
+  if (script === undefined) throw new Error('the script is shipped');
+  const ofLibrary = createRewriter((hash) => (hash === script.hash ? script : undefined));
+  const rule = (name: string, host: string) => ({ name, route: [{ destination: { host } }] });
+  const sourceOf = (...http: JsonMap[]): JsonMap => ({ hosts: ['web'], http });
+  const object = (spec: JsonMap, source: JsonMap, annotations: JsonMap): JsonMap => ({
+    apiVersion: 'networking.istio.io/v1beta1',
+    kind: 'VirtualService',
+    metadata: {
+      ...{ namespace: 'shop', name: 'web' },
+      annotations: { ...annotations, [ANNOTATIONS.lastApplied]: JSON.stringify({ spec: source }) },
+      managedFields: [{ manager: 'kubectl-client-side-apply', operation: 'Update', fieldsV1: { 'f:spec': {} } }],
+    },
+    spec,
+  });
+  const before = sourceOf(rule('web', 'svc'));
+  const directives = { [KEY]: directive(20, script) };
+  const stored = decide(
+    {
+      operation: 'UPDATE',
+      incoming: object(before, before, directives),
+      live: object(before, before, {}),
+      byController: true,
+    },
+    ofLibrary,
+  );
+  const { '/spec': spec, '/metadata/annotations': annotations } = written(stored) as Record<string, JsonMap>;
+  const live = object(spec ?? {}, before, annotations ?? {});
+  const after = sourceOf({ ...rule('api', 'api'), match: [{ uri: { prefix: '/api' } }] }, rule('web', 'svc'));
+  const incoming = object(after, after, annotations ?? {});
+  const fieldManager = 'kubectl-client-side-apply';
+  const verdict = decide({ operation: 'UPDATE', incoming, live, byController: false, fieldManager }, ofLibrary);
+  expect(verdict).toMatchObject({ verdict: 'rewritten', warnings: [] });
+  expect(written(verdict)['/spec']).toMatchObject({
+    http: [{ name: 'api' }, { name: 'web', route: [{ weight: 80 }, { weight: 20 }] }],
   });
 });
 

@@ -299,8 +299,10 @@ function isSameOriginal(text: string, original: Declared, apiVersion: string, re
 
 function* putBackWarnings({ write, own, wanted }: Situation): Generator<string> {
   if (write.byController || write.operation === 'CREATE') return;
-  const sameOriginal = own.incoming.original === own.live.original;
-  if (!sameOriginal || !sameDirectives(own.incoming.directives, wanted)) yield warning.putBack(own, wanted);
+  const { original } = own.incoming;
+  // An original that no client wrote is our own of the pass before.
+  const isOurs = original === own.live.original || (original !== undefined && !isClaimed(ANNOTATIONS.original, write));
+  if (!isOurs || !sameDirectives(own.incoming.directives, wanted)) yield warning.putBack(own, wanted);
 }
 
 function verdictOf(
