@@ -3,18 +3,17 @@ import { equal } from '../../../src/json/equal.ts';
 import type { Edit } from './objects.ts';
 import type { Pair } from './release.ts';
 import { expectHeld } from './steady.ts';
-import { type Told, told } from './told.ts';
+import { told } from './told.ts';
 import { keepsOther } from './view.ts';
 
 /**
  * The user writes an edit in a release, and everything is as it must be then.
- * @param mayBeSaid besides what such a write is always told
  * @returns what became of it, as the documentation says it
  */
-export async function editInRelease(pair: Pair, edit: Edit, mayBeSaid: readonly Told[] = []): Promise<string> {
+export async function editInRelease(pair: Pair, edit: Edit): Promise<string> {
   const { release } = pair.namespaces;
   const before = await pair.live();
-  const said = told(await pair.write(edit), release).filter((each) => !mayBeSaid.includes(each));
+  const said = told(await pair.write(edit), release);
   const after = await pair.live();
   await expectHeld(pair, `after ${edit.title}`);
   const shows = !equal(pair.comparable(before), pair.comparable(after));
