@@ -328,6 +328,20 @@ const plain = {
   strategy: { canary: { steps: [{ replicas: '20%' }] } },
 };
 
+test('where it cannot be found out which scripts there are, each Rollout says so in the end', async () => {
+  const cluster = whole();
+  const read = cluster.get.bind(cluster);
+  let isDown = true;
+  cluster.get = (resource, name) =>
+    isDown && name.name === 'sluice-script-record'
+      ? Promise.reject(new ApiError(403, 'Forbidden', 'you may not read the record'))
+      : read(resource, name);
+  start(cluster, { visibleAfterMilliseconds: 100 });
+  expect(await becomes(cluster, 'Reconciled', 'False', 'Retrying')).toContain('scripts has not been read yet');
+  isDown = false;
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+});
+
 test('a kind that does not answer keeps only those waiting that name it, and the others not for long', async () => {
   const cluster = whole();
   cluster.put(RESOURCES.rollout, rolloutObject({ metadata: { name: 'plain', uid: 'plain' }, spec: plain }));

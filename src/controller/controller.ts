@@ -182,7 +182,7 @@ export function openController(options: ControllerOptions): Controller {
     queue.add(SCRIPTS);
   }
 
-  /** Every Rollout would have to wait for its script, or be judged twice. */
+  /** Before that every Rollout would have to wait for its script, or be judged twice. */
   function openWhenRead(): void {
     state = 'open';
     for (const key of early) queue.add(key);
@@ -250,7 +250,10 @@ export function openController(options: ControllerOptions): Controller {
     if (gone) queue.addAfter(PINS, SWEEP_MILLISECONDS);
   }
 
-  function onFailure(key: string, error: unknown, { failures }: Attempt): void {
+  function onFailure(key: string, error: unknown, { failures, failingFor }: Attempt): void {
+    // Where they cannot be read at all, each Rollout says so.
+    const isTooLate = failingFor >= settings.visibleAfterMilliseconds;
+    if (key === SCRIPTS && state === 'reading' && isTooLate) openWhenRead();
     // Told when it begins. That it lasts is told in the Rollout's status, as is what only waits for something.
     if (failures > 0 || (error instanceof TryAgain && index.get(key) !== undefined)) return;
     if (outcomeOf(error) !== undefined || error instanceof TryAgain) {
