@@ -124,8 +124,8 @@ async function untilAtRest(controller: SluiceProcess): Promise<Ready> {
       const metrics = await controller.metrics();
       const size = (state: string) =>
         Number(new RegExp(`^sluice_queue_size{state="${state}"} (\\d+)`, 'm').exec(metrics)?.[1]);
-      // What waits is the sweep of scripts; Rollouts wait only after a failure.
-      return size('ready') + size('working') === 0 && size('waiting') <= 1;
+      // What waits is the sweep of scripts and the next look at them; Rollouts wait only after a failure.
+      return size('ready') + size('working') === 0 && size('waiting') <= 2;
     },
     PATIENCE_SECONDS,
   );

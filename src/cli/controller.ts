@@ -39,8 +39,8 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
       metrics: openManagerMetrics({
         isLeading: () => manager?.isLeading() ?? false,
         isCalled() {
-          const term = manager?.term();
-          return term && term.registration.state().uncalled === undefined;
+          const calling = manager?.term()?.registration.state().calling ?? 'undecided';
+          return calling === 'undecided' ? undefined : calling === 'called';
         },
         queue: () => manager?.term()?.controller.queueSize() ?? EMPTY_QUEUE,
       }),

@@ -30,10 +30,10 @@ export type RecordEvent = (regarding: Regarding, event: EventNote) => void;
 export type Guard = {
   /** Namespaces that no webhook of ours ever sees. */
   readonly excludedNamespaces: ReadonlySet<string>;
-  /** Why they do not ask about anything, where that has lasted; undefined when they do. */
-  uncalled(): string | undefined;
-  /** Called when that has changed. The answer ends that. */
-  onUncalled(listener: () => void): () => void;
+  /** Whether they ask at all; `undecided` where that is not known, and what has been told stays. */
+  calling(): 'called' | 'undecided' | { readonly reason: string };
+  /** Called when that has been decided in another way. The answer ends that. */
+  onCalling(listener: () => void): () => void;
 };
 
 /** Where the controller writes its log: fields, then words. */

@@ -32,7 +32,7 @@ export type ControllerSettings = {
 };
 
 export const DEFAULT_SETTINGS: ControllerSettings = {
-  workers: 8,
+  workers: 16,
   scriptGraceMilliseconds: 5 * 60_000,
   visibleAfterMilliseconds: 60_000,
 };
@@ -79,6 +79,12 @@ const PINS = 'pins';
 
 /** So long all kinds are waited for when the controller opens. */
 const PATIENCE_MILLISECONDS = 10_000;
+
+/** A text of the user's that took too long to compile is tried again. */
+const DOUBTFUL_MILLISECONDS = 30_000;
+
+/** Scripts are looked at without any change: what is remembered of them is in a ConfigMap that is not watched. */
+const RESYNC_MILLISECONDS = 10 * 60_000;
 
 /** Several changes that come together are one sweep. */
 const SWEEP_MILLISECONDS = 5_000;
@@ -198,7 +204,7 @@ export function openController(options: ControllerOptions): Controller {
     return [...uses].flatMap(([key, hashes]) => (hashes.includes(hash) ? [key] : []));
   }
 
-  const stopGuarding = guard.onUncalled(() => enqueue(index.keys()));
+  const stopGuarding = guard.onCalling(() => enqueue(index.keys()));
   const cancelPatience = clock.after(PATIENCE_MILLISECONDS, () => {
     isPatient = false;
     openWhenSeen();
@@ -228,10 +234,10 @@ export function openController(options: ControllerOptions): Controller {
   }
 
   async function updateScripts(): Promise<Again> {
-    const { changed } = await book.update();
+    const { changed, isDoubtful } = await book.update();
     if (state === 'reading') openWhenRead();
     else if (changed) enqueue(index.keys());
-    return {};
+    return { afterMilliseconds: isDoubtful ? DOUBTFUL_MILLISECONDS : RESYNC_MILLISECONDS };
   }
 
   async function sweepPins(): Promise<Again> {

@@ -113,7 +113,7 @@ export function createGatherer(options: GatherOptions): Gatherer {
       return {
         entry,
         isExcluded: guard.excludedNamespaces.has(stored.namespace),
-        uncalled: guard.uncalled(),
+        calling: guard.calling(),
         rival: index.rivalOf(entry)?.key,
         references,
         scripts,

@@ -30,7 +30,7 @@ type Situation = {
   readonly workloadThere: boolean;
   readonly label: string;
   readonly excluded?: boolean;
-  readonly uncalled?: string;
+  readonly calling?: Observed['calling'];
   readonly conditions?: Json[];
 };
 
@@ -65,7 +65,7 @@ function observe(situation: Situation): Observed {
   return {
     entry,
     isExcluded: situation.excluded ?? false,
-    uncalled: situation.uncalled,
+    calling: situation.calling ?? 'called',
     rival: situation.rival ? 'shop/first' : undefined,
     references: entry.references.map((reference) => ({ reference, resolution: resolution(reference.kind) })),
     scripts: [],
@@ -158,12 +158,14 @@ test('a Rollout in a namespace that no webhook sees is not accepted, and told wh
 test('that API servers do not ask is told, and told to be over, and else not mentioned', () => {
   const intercepted = (change: Partial<Situation>) => found(change).find(({ type }) => type === 'Intercepted');
   expect(intercepted({})).toBeUndefined();
-  const uncalled = '/mutate/workload is not called: there is no CA yet';
-  const bad = intercepted({ uncalled });
+  const reason = '/mutate/workload is not called: there is no CA yet';
+  const bad = intercepted({ calling: { reason } });
   expect(bad).toMatchObject({ status: 'False', reason: 'WebhooksNotCalled' });
-  expect(bad?.message).toContain(uncalled);
-  expect(planRollout(observe({ ...ready, uncalled })).message).toBe(bad?.message);
-  expect(intercepted({ conditions: [{ ...bad } as Json] })).toMatchObject({ status: 'True' });
+  expect(bad?.message).toContain(reason);
+  expect(planRollout(observe({ ...ready, calling: { reason } })).message).toBe(bad?.message);
+  const conditions = [{ ...bad } as Json];
+  expect(intercepted({ conditions })).toMatchObject({ status: 'True' });
+  expect(intercepted({ conditions, calling: 'undecided' })).toBeUndefined();
 });
 
 test('when the Rollout is gone the armed directive goes and the active one is reported', () => {

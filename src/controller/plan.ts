@@ -6,6 +6,7 @@ import type { Resource } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
 import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { stepsOf } from '../rollout/directives.ts';
+import type { Guard } from './api.ts';
 import { type ConditionReason, conditionOf, type Finding } from './conditions.ts';
 import type { Obstacle } from './dry-run.ts';
 import type { Carrier } from './kinds.ts';
@@ -36,8 +37,8 @@ export type Observed = {
   readonly entry: RolloutEntry;
   /** API servers never ask Sluice about objects of its namespace. */
   readonly isExcluded: boolean;
-  /** Why API servers do not ask Sluice about anything now; undefined where they do. */
-  readonly uncalled: string | undefined;
+  /** Whether API servers ask Sluice about anything now. */
+  readonly calling: ReturnType<Guard['calling']>;
   /** Another Rollout that has the workload, `namespace/name`. */
   readonly rival: string | undefined;
   readonly references: readonly { readonly reference: Reference; readonly resolution: Resolution }[];
@@ -134,9 +135,10 @@ function accepted({ entry, isExcluded, rival }: Observed): Finding {
 }
 
 /** Said where it is bad, and where people were told that it was. */
-function intercepted({ entry, uncalled }: Observed): Finding[] {
-  if (uncalled !== undefined) {
-    const message = `API servers do not ask Sluice about writes, so that nothing is held or rewritten now: ${uncalled}`;
+function intercepted({ entry, calling }: Observed): Finding[] {
+  if (calling === 'undecided') return [];
+  if (calling !== 'called') {
+    const message = `API servers do not ask Sluice about writes, so that nothing is held or rewritten now: ${calling.reason}`;
     return [no('Intercepted', 'WebhooksNotCalled', [message])];
   }
   if (conditionOf(entry.stored.status['conditions'], 'Intercepted') === undefined) return [];

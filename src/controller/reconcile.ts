@@ -40,20 +40,16 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
   async function reconcile(entry: RolloutEntry): Promise<Again> {
     const observed = await gatherer.gather(entry);
     const plan = planRollout(observed);
-    const { findings, phase, message } = plan;
-    const tell = (more: readonly Finding[]) =>
-      report(entry, {
-        ...{ generation: entry.stored.generation, phase, message, steps: stepCount(entry) },
-        findings: [...findings, ...more],
-      });
-    // Two objects, so neither write waits for the other; but that nothing fails any more is said when nothing has failed.
-    const isToldLast = recovered(entry).length > 0;
-    const apply = applyPlan(entry, plan);
-    const status = entry.stored.isDeleting || isToldLast ? undefined : tell([]);
-    const outcomes = await Promise.allSettled([apply, status]);
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (isToldLast && !entry.stored.isDeleting) await tell(failure === undefined ? recovered(entry) : []);
-    if (failure !== undefined) throw failure.reason;
+    // Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
+    // something else fails; the failure comes last.
+    const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
+    if (!entry.stored.isDeleting) {
+      const { findings, phase, message } = plan;
+      const all = applied.status === 'fulfilled' ? [...findings, ...recovered(entry)] : findings;
+      const { generation } = entry.stored;
+      await report(entry, { generation, findings: all, phase, message, steps: stepCount(entry) });
+    }
+    if (applied.status === 'rejected') throw applied.reason;
     return plan.afterMilliseconds === undefined ? {} : { afterMilliseconds: plan.afterMilliseconds };
   }
 

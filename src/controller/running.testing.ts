@@ -23,8 +23,8 @@ export const inThisThread = {
 /** Everything is asked about, but in two namespaces. */
 export const GUARD: Guard = {
   excludedNamespaces: new Set(['kube-system', NAMESPACE]),
-  uncalled: () => undefined,
-  onUncalled: () => () => undefined,
+  calling: () => 'called',
+  onCalling: () => () => undefined,
 };
 
 export function start(

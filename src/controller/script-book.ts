@@ -21,7 +21,11 @@ export type CheckScript = (script: Script) => Promise<string | undefined>;
 /** The scripts that Rollouts can use: those that are shipped, and the user's, checked, with the last good text of each. */
 export type ScriptBook = {
   /** Reads the ConfigMap as it is now. Until this has been done once, {@link ScriptBook.choose} knows nothing. */
-  update(): Promise<{ readonly changed: boolean }>;
+  update(): Promise<{
+    readonly changed: boolean;
+    /** Some text could not be compiled in time, which says nothing of it: it has to be tried again. */
+    readonly isDoubtful: boolean;
+  }>;
   choose(request: ScriptRequest): ScriptChoice | undefined;
   /** The key of the user's script that a shipped one hides, if Rollouts that want this object were to use it. */
   shadowed(request: ScriptRequest): string | undefined;
@@ -41,7 +45,7 @@ export type ScriptBookOptions = {
   readonly event: RecordEvent;
 };
 
-type Verdict = { readonly script: Script; readonly problem: string | undefined };
+type Verdict = { readonly script: Script; readonly problem: string | undefined; readonly isDoubtful: boolean };
 
 export function createScriptBook(options: ScriptBookOptions): ScriptBook {
   const { library, configMap, pins, record, event, namespace } = options;
@@ -51,7 +55,7 @@ export function createScriptBook(options: ScriptBookOptions): ScriptBook {
     | undefined;
   const toTell = new Set<string>();
 
-  async function update(): Promise<{ changed: boolean }> {
+  async function update(): ReturnType<ScriptBook['update']> {
     const stored = configMap();
     const verdicts = await judged(stored?.user, library, check);
     // Somebody may have deleted the record, too.
@@ -71,7 +75,7 @@ export function createScriptBook(options: ScriptBookOptions): ScriptBook {
     const changed =
       current === undefined || isOther(current.verdicts, verdicts) || current.user?.override !== stored?.user.override;
     current = { user: stored?.user, verdicts, record: after };
-    return { changed };
+    return { changed, isDoubtful: [...verdicts.values()].some((verdict) => verdict.isDoubtful) };
   }
 
   /** The last good texts of keys that are gone, as long as they are pinned: a ConfigMap that is replaced is gone for a moment. */
@@ -82,12 +86,12 @@ export function createScriptBook(options: ScriptBookOptions): ScriptBook {
     return Object.fromEntries(kept.map(([key, { good = '' }]) => [key, { good }]));
   }
 
-  function remember(before: Remembered, { script, problem }: Verdict, isTelling: boolean): Remembered {
+  function remember(before: Remembered, { script, problem, isDoubtful }: Verdict, isTelling: boolean): Remembered {
     const good = problem === undefined ? script.hash : before.good;
     const toldShadowed = isTelling ? script.hash : before.toldShadowed;
     return {
       ...(good === undefined ? {} : { good }),
-      ...(problem === undefined ? {} : { toldBroken: script.hash }),
+      ...(problem === undefined || isDoubtful ? {} : { toldBroken: script.hash }),
       ...(toldShadowed === undefined ? {} : { toldShadowed }),
     };
   }
@@ -170,9 +174,19 @@ async function judged(
     const name = scriptNameOf(key);
     if (name === undefined) continue;
     const script = makeScript(name, text, library.modules);
-    verdicts.set(key, { script, problem: await check(script) });
+    verdicts.set(key, { script, ...(await verdictOn(script, check)) });
   }
   return verdicts;
+}
+
+/** A text that took too long keeps no other from being used. */
+async function verdictOn(script: Script, check: CheckScript): Promise<Omit<Verdict, 'script'>> {
+  try {
+    return { problem: await check(script), isDoubtful: false };
+  } catch (error) {
+    if (!(error instanceof TryAgain)) throw error;
+    return { problem: `${error.message}; it is tried again`, isDoubtful: true };
+  }
 }
 
 /** Checks each text once: by name and content, as the name is in the message. */
@@ -195,7 +209,9 @@ function tooLarge(script: Script): string | undefined {
 }
 
 function isOther(a: ReadonlyMap<string, Verdict>, b: ReadonlyMap<string, Verdict>): boolean {
-  return a.size !== b.size || [...b].some(([key, { script }]) => a.get(key)?.script.hash !== script.hash);
+  const isSame = (key: string, { script, problem }: Verdict) =>
+    a.get(key)?.script.hash === script.hash && a.get(key)?.problem === problem;
+  return a.size !== b.size || [...b].some(([key, verdict]) => !isSame(key, verdict));
 }
 
 /** Compiles a script where it can be stopped: the parser, too, is given hostile text. */

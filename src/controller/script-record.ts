@@ -18,7 +18,7 @@ export type ScriptRecord = Readonly<Record<string, Remembered>>;
 /** The ConfigMap in our namespace that holds it, one key for each script, as JSON. */
 export const SCRIPT_RECORD_NAME = 'sluice-script-record';
 
-/** The record, read once and then known: only the leader writes it. */
+/** The record. Only the leader writes it, and somebody may delete it: it is read each time. */
 export type RecordStore = {
   read(): Promise<ScriptRecord>;
   /** Writes what has changed. */
@@ -54,7 +54,7 @@ export function createRecordStore(api: Api, namespace: string): RecordStore {
 
   return {
     async read() {
-      known ??= await load();
+      known = await load();
       return known.record;
     },
     async write(record) {

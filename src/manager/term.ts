@@ -78,8 +78,8 @@ export function openTerm({ client, settings, library, log, onFault }: TermParts)
     library,
     guard: {
       excludedNamespaces: new Set(neverMatched(namespace, settings.excludedNamespaces)),
-      uncalled: () => registration.state().uncalled,
-      onUncalled: (listener) => registration.onUncalled(listener),
+      calling: () => registration.state().calling,
+      onCalling: (listener) => registration.onCalling(listener),
     },
     isolate,
     event: ({ apiVersion, kind, ...metadata }, text) => events.record({ apiVersion, kind, metadata }, text),

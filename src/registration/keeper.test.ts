@@ -99,19 +99,22 @@ test('what is not called is told with its reason once it has lasted, and not bef
   answer = { ...SOUND, paths: undefined, problem: 'connect ECONNREFUSED' };
   start();
   let told = 0;
-  keeper.onUncalled(() => told++);
+  keeper.onCalling(() => told++);
   await pass(29_000);
-  expect([remarks, keeper.state().uncalled]).toEqual([[], undefined]);
+  expect([remarks, keeper.state().calling]).toEqual([[], 'undecided']);
   await pass(2_000);
   const paths = `${ROUTE_TABLE.workload.path} and ${ROUTE_TABLE.gateway.path}`;
   const reason = '1 of 1 ready webhooks have not said yet what they serve';
   expect(remarks).toEqual([`${paths} are not called: ${reason} (10.0.0.1:9443: connect ECONNREFUSED)`]);
-  expect([told, keeper.state().uncalled]).toEqual([1, `${paths} are not called: ${reason}`]);
+  expect([told, keeper.state().calling]).toEqual([1, { reason: `${paths} are not called: ${reason}` }]);
+  answer = { ...SOUND, paths: new Set() };
+  await pass(70_000);
+  expect([told, remarks.length]).toEqual([1, 1]); // another reason with each pod that comes is no news to Rollouts
   answer = SOUND;
   await pass(70_000);
   tell();
   await pass(1_000);
-  expect([told, keeper.state().uncalled]).toEqual([2, undefined]);
+  expect([told, keeper.state().calling]).toEqual([2, 'called']);
   expect(remarks).toHaveLength(1);
 });
 
@@ -119,13 +122,25 @@ test('a cluster that cannot be read, and writes that are refused, are reasons as
   synced = false;
   start();
   await pass(31_000);
-  expect(remarks.at(-1)).toMatch(/are not called: the cluster has not been read yet$/);
+  expect(remarks).toEqual([expect.stringMatching(/are not called: the cluster has not been read yet$/)]);
+  await keeper.close();
   synced = true;
   refusals = Array.from({ length: 1_000 }, () => new ApiError(403, 'Forbidden', 'you may not'));
-  tell();
+  start();
   await pass(31_000);
-  expect(keeper.state().uncalled).toMatch(/are not called: the webhook configurations cannot be written$/);
+  const reason = expect.stringMatching(/are not called: the webhook configurations cannot be written$/);
+  expect(keeper.state().calling).toEqual({ reason });
   expect(remarks.at(-1)).toMatch(/cannot be written \(you may not\)$/);
+});
+
+test('a leader that has just begun decides nothing before it has looked, and then at once', async () => {
+  start();
+  await pass(1_000);
+  await keeper.close();
+  start(); // what the leader before has registered is there
+  expect(keeper.state().calling).toBe('undecided');
+  await pass(100);
+  expect(keeper.state().calling).toBe('called');
 });
 
 test('an outage of all webhooks is no reason: what is registered stays registered', async () => {
@@ -133,7 +148,7 @@ test('an outage of all webhooks is no reason: what is registered stays registere
   await pass(1_000);
   answer = { ...SOUND, paths: undefined, problem: 'connect ECONNREFUSED' };
   await pass(300_000);
-  expect([remarks, keeper.state().uncalled]).toEqual([[], undefined]);
+  expect([remarks, keeper.state().calling]).toEqual([[], 'called']);
 });
 
 test('an apply names the version that it was planned from, and a conflict is another pass and no problem', async () => {

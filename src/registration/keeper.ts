@@ -21,7 +21,7 @@ import {
 } from './plan.ts';
 import { SERVICE } from './render.ts';
 import { readTemplates, type Template } from './templates.ts';
-import { whyUncalled } from './uncalled.ts';
+import { type Calling, whyUncalled } from './uncalled.ts';
 import { followWebhooks, type KnownWebhook } from './webhooks.ts';
 
 /** What the keeper sees of the cluster, kept current by watches. */
@@ -66,8 +66,7 @@ export type RegistrationOptions = {
 /** What is known now, for metrics and conditions. */
 export type RegistrationState = Pick<RegistrationPlan, 'called' | 'waiting' | 'conversions' | 'holds'> & {
   readonly webhooks: readonly KnownWebhook[];
-  /** Why API servers do not ask Sluice, once that has lasted: a start takes some seconds. */
-  readonly uncalled: string | undefined;
+  readonly calling: Calling;
   /** Why the last pass failed. */
   readonly problem: string | undefined;
 };
@@ -85,8 +84,8 @@ export type Registration = {
   /** The bundles that configurations and CRDs carry, and the certificate that each ready webhook serves, asked now. */
   inUse(): Promise<{ bundles: readonly string[]; served: readonly string[] }>;
   state(): RegistrationState;
-  /** Called when `uncalled` of the state has changed. The answer ends that. */
-  onUncalled(listener: () => void): () => void;
+  /** Called when it has been decided that API servers ask, or do not. The answer ends that. */
+  onCalling(listener: () => void): () => void;
   /** Ends the conversion by our webhooks, as before an uninstallation; the keeper is closed then. */
   release(): Promise<void>;
   /** Stops; ends when no write is under way. */
@@ -126,8 +125,11 @@ export function keepRegistration(options: RegistrationOptions): Registration {
   let owner: Observed['owner'];
   let plan: RegistrationPlan = NOTHING_KNOWN;
   let calledBefore: ReadonlySet<string> = new Set();
-  let uncalled: { readonly since: number; told: string | undefined } | undefined;
-  const uncalledListeners = new Set<() => void>();
+  let uncalledSince: number | undefined;
+  let calling: Calling = 'undecided';
+  /** The last that was no doubt. */
+  let decided: Calling = 'undecided';
+  const callingListeners = new Set<() => void>();
   let problem: string | undefined;
   let failures = 0;
   let closed = false;
@@ -162,7 +164,7 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       again = false;
       callOff();
       const wait = await pass().then(succeeded, failed);
-      callOff = clock.after(Math.min(wait, tellUncalled()), wake);
+      callOff = clock.after(Math.min(wait, decideCalling()), wake);
     }
     if (closed) callOff();
   }
@@ -198,21 +200,35 @@ export function keepRegistration(options: RegistrationOptions): Registration {
     return Math.min(RESYNC, ...outcomes.map(waitAfter));
   }
 
-  /** Tells what is not called, once that has lasted. @returns after how many milliseconds to look again at the latest */
-  function tellUncalled(): number {
-    const called = calledNow(observe());
-    const why = whyUncalled({ ...plan, called, problem }, webhooks.known());
-    const before = uncalled?.told;
-    if (why === undefined) uncalled = undefined;
-    else uncalled ??= { since: clock.monotonic(), told: undefined };
-    const left = uncalled === undefined ? RESYNC : uncalled.since + UNCALLED - clock.monotonic();
-    if (uncalled !== undefined && left <= 0) uncalled.told = why?.reason;
-    if (uncalled?.told === before) return left > 0 ? left : RESYNC;
-    if (why !== undefined && uncalled?.told !== undefined) {
-      onRemark(why.detail === '' ? why.reason : `${why.reason} (${why.detail})`);
+  /**
+   * Decides whether API servers ask. The reason is that of the moment: it may change with every pod that comes or goes,
+   * and each Rollout says it.
+   * @returns after how many milliseconds to look again at the latest
+   */
+  function decideCalling(): number {
+    const why = whyUncalled({ ...plan, called: calledNow(observe()), problem }, webhooks.known());
+    if (why === undefined) {
+      uncalledSince = undefined;
+      decide('called');
+      return RESYNC;
     }
-    for (const listener of uncalledListeners) listener();
+    uncalledSince ??= clock.monotonic();
+    const left = uncalledSince + UNCALLED - clock.monotonic();
+    if (typeof calling === 'object') return RESYNC;
+    if (left > 0) {
+      calling = 'undecided';
+      return left;
+    }
+    onRemark(why.detail === '' ? why.reason : `${why.reason} (${why.detail})`);
+    decide({ reason: why.reason });
     return RESYNC;
+  }
+
+  function decide(now: Exclude<Calling, 'undecided'>): void {
+    calling = now;
+    if (decided === now) return;
+    decided = now;
+    for (const listener of callingListeners) listener();
   }
 
   function observe(): Observed {
@@ -286,10 +302,10 @@ export function keepRegistration(options: RegistrationOptions): Registration {
       const served = (await webhooks.askAll()).map(({ answer }) => answer?.certificate ?? '');
       return { bundles: carriedBundles(observe()), served };
     },
-    state: () => ({ ...plan, webhooks: webhooks.known(), uncalled: uncalled?.told, problem }),
-    onUncalled(listener) {
-      uncalledListeners.add(listener);
-      return () => uncalledListeners.delete(listener);
+    state: () => ({ ...plan, webhooks: webhooks.known(), calling, problem }),
+    onCalling(listener) {
+      callingListeners.add(listener);
+      return () => callingListeners.delete(listener);
     },
     async release() {
       await close();

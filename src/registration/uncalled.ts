@@ -12,8 +12,14 @@ export type Calls = Pick<RegistrationPlan, 'waiting' | 'holds'> & {
   readonly problem: string | undefined;
 };
 
-/** `reason` stays the same as long as it is the same reason; `detail` is for a log. */
+/** `reason` is for people who look at a Rollout, `detail` for the log. */
 export type Uncalled = { readonly reason: string; readonly detail: string };
+
+/**
+ * Whether API servers ask Sluice about workloads and gateway objects: they do; they do not, and why, once that has lasted;
+ * or it is not decided, as nothing has been read yet, or as it may be a start or a change of the version.
+ */
+export type Calling = 'called' | 'undecided' | { readonly reason: string };
 
 /**
  * Why API servers do not ask Sluice about workloads or gateway objects, for people; undefined when they do. An outage is no

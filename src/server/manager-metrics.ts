@@ -4,7 +4,7 @@ import type { Exposition } from './plain.ts';
 /** What is looked at when the metrics of a controller are asked for. */
 export type ManagerObserved = {
   readonly isLeading: () => boolean;
-  /** Whether API servers ask Sluice; undefined where this process does not know, as it does not lead. */
+  /** Whether API servers ask Sluice; undefined where this process does not know: it does not lead, or has just begun to. */
   readonly isCalled: () => boolean | undefined;
   /** Names of objects that are ready to be worked on, being worked on, or waiting for their time. */
   readonly queue: () => { readonly ready: number; readonly working: number; readonly waiting: number };
@@ -25,7 +25,7 @@ export function openManagerMetrics({ isLeading, isCalled, queue }: ManagerObserv
   });
   new Gauge({
     name: 'sluice_webhooks_called',
-    help: '1 while API servers ask Sluice about workloads and gateway objects, 0 when they do not; only where it leads.',
+    help: '1 while API servers ask Sluice about workloads and gateway objects, 0 when they do not; only where that is known.',
     registers,
     collect() {
       const isAsked = isCalled();

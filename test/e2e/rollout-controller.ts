@@ -61,7 +61,7 @@ function start(
     api: counted(around(client), writes),
     watcher: openWatcher(client, discovery, (error) => problems.push(error)),
     library: loadLibrary(),
-    guard: { excludedNamespaces: new Set(), uncalled: () => undefined, onUncalled: () => () => undefined },
+    guard: { excludedNamespaces: new Set(), calling: () => 'called', onCalling: () => () => undefined },
     isolate,
     event: ({ kind, namespace: place, name }, { type, reason, note }) =>
       events.push(`${type} ${reason} ${kind} ${place}/${name}: ${note}`),
