@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AUTHORITY_SECRET } from '../../../src/tls/secrets.ts';
+import { AUTHORITY_SECRET, SERVING_SECRET } from '../../../src/tls/secrets.ts';
 import { readBundle } from '../../../src/tls/x509.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { definitionsPath } from '../../cluster/definitions.ts';
@@ -11,8 +11,8 @@ import { carriedBundle, inRelease, shakeHands, startAdmissions } from './admissi
 /** A CA is replaced after a minute, a serving certificate after 20 seconds. */
 const LIFETIME = '90s';
 /** By age; then so many more because somebody deletes the CA, for which nobody has to wait a minute. */
-const BY_AGE = 3;
-const BY_DELETION = 2;
+const BY_AGE = 2;
+const BY_DELETION = 3;
 const ROTATIONS = BY_AGE + BY_DELETION;
 const MINUTES = 60_000;
 
@@ -21,6 +21,9 @@ let sluice: Installed;
 let namespace = '';
 beforeAll(async () => {
   succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
+  // A CA that an installation before has left behind lives on for as long as it was made for.
+  const left = ['secret', AUTHORITY_SECRET, SERVING_SECRET, '-n', 'sluice-system', '--ignore-not-found'];
+  await server.kubectl(['delete', ...left]);
   sluice = await installSluice(server, [`certificates.lifetime=${LIFETIME}`]);
   namespace = await inRelease(server, sluice);
 });
