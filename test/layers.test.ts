@@ -10,15 +10,16 @@ const LAYERS: Record<string, readonly string[]> = {
   lua: ['json'],
   rewrite: ['json', 'api', 'lua'],
   rollout: ['json', 'api', 'lua', 'rewrite'],
+  release: ['json', 'api', 'lua', 'rewrite', 'rollout'],
   isolate: ['json', 'api', 'lua', 'rewrite'],
-  admission: ['json', 'api', 'lua', 'rewrite', 'rollout', 'isolate'],
+  admission: ['json', 'api', 'lua', 'rewrite', 'rollout', 'release', 'isolate'],
   tls: [],
   kube: ['json'],
-  controller: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'kube'],
+  controller: ['json', 'manifest', 'api', 'lua', 'rewrite', 'rollout', 'release', 'isolate', 'kube'],
   registration: ['json', 'manifest', 'api', 'admission', 'kube'],
   manager: ['json', 'api', 'lua', 'isolate', 'admission', 'kube', 'tls', 'controller', 'registration'],
   server: ['json', 'api', 'admission', 'tls'],
-  webhook: ['json', 'api', 'lua', 'rewrite', 'rollout', 'isolate', 'admission', 'server', 'tls', 'kube'],
+  webhook: ['json', 'api', 'lua', 'rewrite', 'rollout', 'release', 'isolate', 'admission', 'server', 'tls', 'kube'],
   cli: [
     'json',
     'manifest',
@@ -26,6 +27,7 @@ const LAYERS: Record<string, readonly string[]> = {
     'lua',
     'rewrite',
     'rollout',
+    'release',
     'isolate',
     'admission',
     'server',
@@ -52,7 +54,7 @@ const OWNERS: Record<string, string> = {
   re2js: 'api',
 };
 
-const IO_FREE = ['json', 'rewrite', 'rollout'];
+const IO_FREE = ['json', 'rewrite', 'rollout', 'release'];
 
 type Import = { file: string; layer: string; from: string };
 

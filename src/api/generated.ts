@@ -88,6 +88,14 @@ export interface CanaryStrategy {
    * Pods of the new version that may be unready without holding up a step: a number or a percentage.
    */
   failureThreshold?: number | string;
+  /**
+   * Seconds without any progress after which `onFailure` applies. 600 when absent.
+   */
+  progressDeadlineSeconds?: number;
+  /**
+   * What happens when the release makes no progress for so long: `pause` waits and says so, `rollback` takes the traffic and the pods back to the old version. `pause` when absent.
+   */
+  onFailure?: 'pause' | 'rollback';
   patchPodTemplateMetadata?: PodMetadata;
   /**
    * True runs the new version in an extra Deployment until the end; false updates the pods of the workload itself, part by part.
@@ -301,6 +309,18 @@ export interface BlueGreenStrategy {
    */
   failureThreshold?: number | string;
   /**
+   * Seconds without any progress after which `onFailure` applies. 600 when absent.
+   */
+  progressDeadlineSeconds?: number;
+  /**
+   * What happens when the release makes no progress for so long: `pause` waits and says so, `rollback` takes the traffic and the pods back to the old version. `pause` when absent.
+   */
+  onFailure?: 'pause' | 'rollback';
+  /**
+   * Seconds for which the old pods are kept after all traffic has moved, so that the way back is instant. 30 when absent.
+   */
+  scaleDownDelaySeconds?: number;
+  /**
    * Name of a TrafficRouting object that steers the traffic.
    */
   trafficRoutingRef?: string;
@@ -337,6 +357,7 @@ export interface RolloutStatus {
    * Where the release stands within the step.
    */
   currentStepState: string;
+  release?: Release;
   canaryStatus?: CanaryStatus;
   blueGreenStatus?: BlueGreenStatus;
 }
@@ -368,6 +389,59 @@ export interface Condition {
    * When `status` last changed.
    */
   lastTransitionTime?: string;
+}
+/**
+ * What Sluice remembers of a release, beyond what other tools read.
+ */
+export interface Release {
+  /**
+   * Hash of the pod template of the old version.
+   */
+  stableTemplate?: string;
+  /**
+   * Hash of the pod template of the new version.
+   */
+  canaryTemplate?: string;
+  /**
+   * When the release began.
+   */
+  startTime?: string;
+  /**
+   * When the release ended.
+   */
+  finishTime?: string;
+  /**
+   * How the release ends or ended: `Success`, `Rollback`, `Superseded`, `Failure`, `Abort`, `Disabled`, `Deleted` or `WorkloadGone`; empty while it goes forward.
+   */
+  outcome?: string;
+  /**
+   * What somebody asks for: `promote` goes through all steps without a pause, `abort` takes traffic and pods back to the old version, `retry` begins again after that; empty when it is carried out.
+   */
+  request?: '' | 'promote' | 'abort' | 'retry';
+  /**
+   * Percent of the traffic that the new version gets now by weight.
+   */
+  weight?: number;
+  /**
+   * Whether matched requests go to the new version now.
+   */
+  hasMatches?: boolean;
+  /**
+   * Fingerprint of what Services and gateway objects are to be.
+   */
+  network?: string;
+  /**
+   * When Services and gateway objects became so; grace periods count from here.
+   */
+  networkTime?: string;
+  /**
+   * Fingerprint of how far the pods are.
+   */
+  progress?: string;
+  /**
+   * When something last moved; the progress deadline counts from here.
+   */
+  progressTime?: string;
 }
 /**
  * Progress of the release.

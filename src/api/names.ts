@@ -36,6 +36,10 @@ export const ANNOTATIONS = {
   lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',
 } as const;
 
+/** What may stand in {@link ANNOTATIONS}`.onDelete`. */
+export const ON_DELETE = ['hold', 'rollback', 'complete'] as const;
+export type OnDelete = (typeof ON_DELETE)[number];
+
 /** One annotation for each Rollout: this prefix and the Rollout's name (hashed when over 63 characters). */
 export const DIRECTIVE_PREFIX = 'directive.sluice.dev/';
 

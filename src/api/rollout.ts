@@ -4,7 +4,7 @@ import { convertRollout } from './conversion.ts';
 import { withDefaults } from './defaults.ts';
 import { Findings } from './findings.ts';
 import type { Rollout } from './generated.ts';
-import { ANNOTATIONS, V1BETA1 } from './names.ts';
+import { ANNOTATIONS, ON_DELETE, V1BETA1 } from './names.ts';
 import { checkRoutings } from './routingrules.ts';
 import { isRolloutVersion } from './schema.ts';
 import { checkSteps } from './steprules.ts';
@@ -120,7 +120,6 @@ function checkStrategy(view: RolloutView, findings: Findings): void {
 }
 
 const STYLES = ['canary', 'partition'];
-const ON_DELETE = ['hold', 'rollback', 'complete'];
 
 function checkAnnotations(view: RolloutView, findings: Findings): void {
   const check = (key: string, known: readonly string[], value: string | undefined) => {

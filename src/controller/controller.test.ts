@@ -40,7 +40,7 @@ test('a Rollout whose objects are all there is ready, its workload armed, its sc
     revision: '',
     step: 0,
     continues: false,
-    action: { type: 'armed' },
+    action: { type: 'armed', style: 'partition' },
   });
   expect(stringAt(await deployment(cluster), 'metadata', 'labels', 'rollouts.kruise.io/workload-type')).toBe(
     'deployment',
@@ -230,7 +230,7 @@ test('a Rollout that was deleted while the controller was down leaves no armed w
       revision: '',
       step: 0,
       continues: false,
-      action: type === 'armed' ? { type } : { type, paused: true },
+      action: { style: 'partition', ...(type === 'armed' ? { type } : { type, stable: 'before', paused: true }) },
     });
   const annotations = { [KEY]: directive('web', 'armed'), [directiveKey('running')]: directive('running', 'workload') };
   cluster.put(RESOURCES.deployment, { metadata: { namespace: 'shop', name: 'web', annotations } });
@@ -250,7 +250,7 @@ test('an armed directive is never written over an active one, nor over that of a
     revision: 'r',
     step: 1,
     continues: false,
-    action: { type: 'workload', paused: true },
+    action: { type: 'workload', style: 'partition', stable: 'before', paused: true },
   });
   cluster.put(RESOURCES.deployment, { metadata: { namespace: 'shop', name: 'web', annotations: { [KEY]: active } } });
   cluster.put(
@@ -400,7 +400,7 @@ const VIRTUAL_SERVICE_KIND = { group: 'networking.istio.io', kind: 'VirtualServi
 const carrying = (): JsonMap => {
   const directive = encodeDirective({
     ...{ format: FORMAT, rollout: { namespace: 'shop', name: 'gone', uid: 'gone' } },
-    ...{ revision: 'r', step: 1, continues: false, action: { type: 'armed' } },
+    ...{ revision: 'r', step: 1, continues: false, action: { type: 'armed', style: 'partition' } },
   });
   const { metadata, ...rest } = virtualService();
   return { ...rest, metadata: { ...(metadata as JsonMap), annotations: { [directiveKey('gone')]: directive } } };

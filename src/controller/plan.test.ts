@@ -10,6 +10,9 @@ import { rolloutEntry, storedRollout } from './rollout-entry.ts';
 import { rolloutObject } from './rollouts.testing.ts';
 import { seen } from './seen.ts';
 
+const ARMED = { type: 'armed', style: 'partition' } as const;
+const ACTIVE = { type: 'workload', style: 'partition', stable: 'before', paused: true } as const;
+
 type Directive = 'none' | 'armed' | 'armed by an earlier one' | 'active' | 'garbage';
 
 function directiveText(which: Directive): string | undefined {
@@ -17,7 +20,7 @@ function directiveText(which: Directive): string | undefined {
   if (which === 'garbage') return '{';
   const uid = which === 'armed by an earlier one' ? 'earlier' : 'rollout-uid';
   const rollout = { namespace: 'shop', name: 'web', uid };
-  const action = which === 'active' ? ({ type: 'workload', paused: true } as const) : ({ type: 'armed' } as const);
+  const action = which === 'active' ? ACTIVE : ARMED;
   return encodeDirective({ format: FORMAT, rollout, revision: '', step: 0, continues: false, action });
 }
 

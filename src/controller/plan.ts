@@ -4,8 +4,8 @@ import { fieldPath } from '../api/violation.ts';
 import type { JsonMap } from '../json/value.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
-import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
-import { stepsOf } from '../rollout/directives.ts';
+import { directiveKey, encodeDirective } from '../rewrite/directive.ts';
+import { armedDirective, stepsOf } from '../rollout/directives.ts';
 import type { Guard } from './api.ts';
 import { type ConditionReason, conditionOf, type Finding } from './conditions.ts';
 import type { Obstacle } from './dry-run.ts';
@@ -292,20 +292,9 @@ function wantedArming({ entry, references, carriers }: Observed, findings: reado
     resource,
     seen,
     key: directiveKey(stored.name),
-    text: armedText(entry),
+    text: encodeDirective(armedDirective(rollout)),
     workloadType: seen.workloadType === '' ? type : undefined,
   };
-}
-
-function armedText({ stored: { namespace, name, uid } }: RolloutEntry): string {
-  return encodeDirective({
-    format: FORMAT,
-    rollout: { namespace, name, uid },
-    revision: '',
-    step: 0,
-    continues: false,
-    action: { type: 'armed' },
-  });
 }
 
 /** Whether the workload lacks directive or label. An active directive is left alone: a release runs, or somebody must look. */

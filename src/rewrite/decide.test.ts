@@ -151,7 +151,7 @@ test('the last directive that goes brings the original back and takes its annota
 });
 
 test('an armed directive rewrites nothing and saves no original', () => {
-  const armed = directive(0, split, { action: { type: 'armed' } });
+  const armed = directive(0, split, { action: { type: 'armed', style: 'partition' } });
   const verdict = update(thing({ weight: 100 }, { [KEY]: armed }), thing({ weight: 100 }), true);
   expect(verdict).toEqual({ verdict: 'untouched', warnings: [] });
 });

@@ -2,9 +2,10 @@ import { ANNOTATIONS } from '../api/names.ts';
 import { equal } from '../json/equal.ts';
 import { at, type Json, type JsonMap, stringAt } from '../json/value.ts';
 import type { Path } from './attribute.ts';
-import { type Declared, declaredOf, isBuiltIn, type Scope, scopeOf } from './declared.ts';
-import { glanceAt } from './directive.ts';
+import { type Declared, declaredOf, isBuiltIn, isWorkload, type Scope, scopeOf } from './declared.ts';
+import { type Directive, glanceAt, readDirective } from './directive.ts';
 import { isClaimed, isNewSource } from './evidence.ts';
+import { followTemplate } from './hold.ts';
 import { lazily } from './lazily.ts';
 import { annotationsOf, annotationsSize, type Operation, operationsFor } from './operations.ts';
 import { CorruptOriginal, encodeOriginal } from './original.ts';
@@ -24,6 +25,11 @@ export type Write = {
   readonly byController: boolean;
   /** `request.options.fieldManager`. */
   readonly fieldManager?: string;
+  /**
+   * Armed directives of Rollouts that name this workload, by key, where the live object may not carry them yet: a
+   * Rollout and the new version came together. They only ever begin a release.
+   */
+  readonly naming?: ReadonlyMap<string, string>;
 };
 
 /** What to answer. */
@@ -47,7 +53,7 @@ const ANNOTATIONS_LIMIT = 256 * 1024;
  */
 export function decide(write: Write, rewriter: Rewriter): Verdict {
   const own = { incoming: ownOf(write.incoming), live: ownOf(write.live) };
-  const takesPart = own.incoming.directives.size > 0 || own.live.directives.size > 0;
+  const takesPart = own.incoming.directives.size > 0 || own.live.directives.size > 0 || write.naming !== undefined;
   if (!takesPart || isDeleting(write)) return { verdict: 'untouched', warnings: [] };
   try {
     const situation = situationOf(write, own);
@@ -72,7 +78,10 @@ export function scriptHashesOf(write: Write): string[] {
 type Situation = {
   readonly write: Write;
   readonly own: { readonly incoming: Own; readonly live: Own };
-  /** The directives that count: the controller's own request may change them, nobody else's. */
+  /**
+   * The directives that count: the controller's own request may change them. What others write never does, but for what
+   * a new pod template makes of them.
+   */
   readonly wanted: ReadonlyMap<string, string>;
   readonly object: ObjectName;
   readonly scope: Scope;
@@ -90,7 +99,7 @@ function situationOf(write: Write, own: Situation['own']): Situation {
   const scope = scopeOf(incoming);
   const sent = declaredOf(incoming, scope);
   const stored = live === undefined ? {} : declaredOf(live, scope);
-  const wanted = byController ? own.incoming.directives : own.live.directives;
+  const wanted = byController ? own.incoming.directives : followed(write, own.live.directives);
   return {
     write,
     own,
@@ -105,13 +114,31 @@ function situationOf(write: Write, own: Situation['own']): Situation {
   };
 }
 
+function followed(
+  { incoming, live, naming = new Map() }: Write,
+  carried: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  if (!isWorkload(incoming)) return carried;
+  const known = naming.size === 0 ? carried : inOrder(new Map([...naming, ...carried]));
+  const after = followTemplate(known, incoming, live);
+  if (naming.size === 0) return after;
+  return new Map([...after].filter(([key, text]) => carried.has(key) || text !== naming.get(key)));
+}
+
+/** Directives are carried out in the order of their keys. */
+function inOrder(directives: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...directives].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** A write that cannot be carried out without losing something. */
 class Refused extends Error {}
 
-function changesNothing({ write, own, sameUser }: Situation): boolean {
+function changesNothing({ write, own, wanted, sameUser }: Situation): boolean {
   return (
     !write.byController &&
+    sameDirectives(wanted, own.live.directives) &&
     own.incoming.original === own.live.original &&
+    markOf(write.incoming) === markOf(write.live) &&
     sameDirectives(own.incoming.directives, own.live.directives) &&
     !isNewSource(write.incoming, write.live) &&
     sameUser()
@@ -154,7 +181,7 @@ function circumstances(s: Situation): Parameters<typeof attributeWrite>[2] {
     stored,
     storage: s.scope.metadata && isBuiltIn(write.incoming) ? 'built-in' : 'custom',
     // A Deployment's strategy is the user's own setting, for the time after the release.
-    computedValues: object.kind === 'Deployment' ? 'keep for later' : 'put back',
+    computedValues: isWorkload(write.incoming) ? 'keep for later' : 'put back',
     evidence: {
       incoming: write.incoming,
       live: write.live,
@@ -232,7 +259,7 @@ function decoded(text: string, { object }: Situation, rewriter: Rewriter): Decla
 }
 
 function answer(s: Situation, found: Found, rewriter: Rewriter): Verdict {
-  const notes = [...putBackWarnings(s), ...found.warnings];
+  const notes = [...putBackWarnings(s), ...heldWarnings(s), ...found.warnings];
   if (found.isOrphan) return verdictOf(s, s.sent, undefined, [...notes, warning.orphan(s.wanted)]);
   if (!s.wantedRewrites()) return verdictOf(s, found.declared, undefined, notes);
   const original = rewriter.interned(found.declared, s.object.apiVersion);
@@ -302,7 +329,25 @@ function* putBackWarnings({ write, own, wanted }: Situation): Generator<string> 
   const { original } = own.incoming;
   // An original that no client wrote is our own of the pass before.
   const isOurs = original === own.live.original || (original !== undefined && !isClaimed(ANNOTATIONS.original, write));
-  if (!isOurs || !sameDirectives(own.incoming.directives, wanted)) yield warning.putBack(own, wanted);
+  if (!isOurs || !isCarriedOver(write, own, wanted)) yield warning.putBack(own, wanted);
+}
+
+/** Whether nobody but us has changed the directives: they are as stored, as they are to be, or as our pass before left them. */
+function isCarriedOver(write: Write, own: Situation['own'], wanted: ReadonlyMap<string, string>): boolean {
+  const { directives } = own.incoming;
+  if (sameDirectives(directives, own.live.directives) || sameDirectives(directives, wanted)) return true;
+  const keys = [...new Set([...directives.keys(), ...wanted.keys()])];
+  const changed = keys.filter((key) => directives.get(key) !== wanted.get(key));
+  return isWorkload(write.incoming) && changed.every((key) => directives.has(key) && !isClaimed(key, write));
+}
+
+/** Told once, to whoever begins a release: what was applied is stored, and does not run yet. */
+function* heldWarnings({ write, own, wanted }: Situation): Generator<string> {
+  for (const [key, text] of wanted) {
+    const before = own.live.directives.get(key) ?? write.naming?.get(key);
+    if (!write.byController && before !== undefined && glanceAt(before).isArmed && !glanceAt(text).isArmed)
+      yield warning.held(key, text);
+  }
 }
 
 function verdictOf(
@@ -317,6 +362,7 @@ function verdictOf(
   const outcome = {
     declared,
     directives: s.wanted,
+    inProgressing: inProgressing(s),
     original: original ?? (restored ? undefined : s.own.live.original),
   };
   const operations = operationsFor(incoming, outcome, s.scope);
@@ -324,6 +370,23 @@ function verdictOf(
   const size = annotationsSize(annotationsOf(incoming, outcome, s.scope));
   if (size > ANNOTATIONS_LIMIT) throw new Refused(warning.tooLarge(size, ANNOTATIONS_LIMIT));
   return { verdict: 'rewritten', operations, warnings };
+}
+
+/** What tools of Kruise look for on a workload in a release; another tool's is left alone. */
+function inProgressing(s: Situation): string | undefined {
+  const { write, own, wanted } = s;
+  const isOurs = s.wantedRewrites() || s.liveRewrites() || rewrites(own.incoming.directives);
+  if (!isWorkload(write.incoming) || !isOurs) return markOf(write.incoming);
+  const [active] = [...wanted].flatMap(([key, text]) => readDirective(key, text) ?? []).filter(isActive);
+  return active && JSON.stringify({ rolloutName: active.rollout.name });
+}
+
+function markOf(object: JsonMap | undefined): string | undefined {
+  return stringAt(object, 'metadata', 'annotations', ANNOTATIONS.inProgressing);
+}
+
+function isActive({ action }: Directive): boolean {
+  return action.type === 'workload';
 }
 
 /** An object that goes is left alone. What a new object says of its own deletion the API server takes off. */

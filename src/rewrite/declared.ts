@@ -26,8 +26,12 @@ export function scopeOf(object: JsonMap): Scope {
   const apiVersion = stringAt(object, 'apiVersion') ?? '';
   const kind = stringAt(object, 'kind');
   if (apiVersion === 'v1' && kind === 'Service') return SERVICE;
-  if (apiVersion.startsWith('apps/') && kind === 'Deployment') return DEPLOYMENT;
-  return WHOLE;
+  return isWorkload(object) ? DEPLOYMENT : WHOLE;
+}
+
+/** True for kinds that are held when their pod template changes. */
+export function isWorkload(object: JsonMap): boolean {
+  return object['kind'] === 'Deployment' && (stringAt(object, 'apiVersion') ?? '').startsWith('apps/');
 }
 
 /**

@@ -44,7 +44,10 @@ test.each([
   ],
   [
     'a walk without bounds',
-    JSON.stringify({ ...directive, action: { type: 'workload', paused: true, walk: { maxSurge: 1 } } }),
+    JSON.stringify({
+      ...directive,
+      action: { type: 'workload', style: 'partition', stable: '', paused: true, walk: { maxSurge: 1 } },
+    }),
   ],
 ])('a directive with %s is refused, and the annotation named', (_what, text) => {
   expect(() => decodeDirective('directive.sluice.dev/web', text)).toThrow(

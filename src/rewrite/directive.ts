@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DIRECTIVE_PREFIX } from '../api/names.ts';
+import { DIRECTIVE_PREFIX, ON_DELETE, type OnDelete } from '../api/names.ts';
 import { parseJson } from '../json/text.ts';
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 
@@ -29,7 +29,7 @@ export type Directive = {
 };
 
 export type Action =
-  | { readonly type: 'armed' }
+  | ({ readonly type: 'armed' } & ArmedAction)
   | ({ readonly type: 'gateway' } & GatewayAction)
   | ({ readonly type: 'service' } & ServiceAction)
   | ({ readonly type: 'workload' } & WorkloadAction);
@@ -52,11 +52,31 @@ export type GatewayAction = {
 /** Add keys to a Service's selector. */
 export type ServiceAction = { readonly selector: Readonly<Record<string, string>> };
 
+/** How a Rollout releases its workload: `canary` has an extra Deployment, the others work with the user's own. */
+export const STYLES = ['partition', 'canary', 'blueGreen'] as const;
+export type Style = (typeof STYLES)[number];
+
+/** Nothing is rewritten, until a write brings another pod template: see `hold.ts`. */
+export type ArmedAction = {
+  readonly style: Style;
+  /** What becomes of the workload when its Rollout is deleted in a release. */
+  readonly onDelete?: OnDelete;
+};
+
 /** How far a Deployment may go: see `workload.ts`. */
 export type WorkloadAction = {
+  readonly style: Style;
+  /** Hash of the pod template that serves until the release is through (see `template.ts`). */
+  readonly stable: string;
   readonly paused: boolean;
   /** The walk's bounds (design §5): new pods never count as available while it is there. */
   readonly walk?: { readonly maxSurge: number | string; readonly maxUnavailable: number | string };
+  /**
+   * Paused, and of type `Recreate`: the native controller then scales nothing while two sets live, and leaves their sizes
+   * to us. Unpaused it would kill all old pods at once, so `paused` is always true with it.
+   */
+  readonly still?: true;
+  readonly onDelete?: OnDelete;
 };
 
 /** A directive annotation that this version cannot act on. */
@@ -136,11 +156,21 @@ export function decodeDirective(key: string, text: string): Directive {
   return { format: FORMAT, rollout: { namespace, name, uid }, revision, step, continues, action };
 }
 
+/** {@link decodeDirective}; undefined for a text that is none. */
+export function readDirective(key: string, text: string): Directive | undefined {
+  try {
+    return decodeDirective(key, text);
+  } catch (error) {
+    if (error instanceof InvalidDirective) return undefined;
+    throw error;
+  }
+}
+
 function actionProblem(action: Json | undefined): string | undefined {
   if (!isMap(action)) return 'it has no action';
   switch (action['type']) {
     case 'armed':
-      return undefined;
+      return styleProblem(action);
     case 'gateway':
       return gatewayProblem(action);
     case 'service':
@@ -175,8 +205,20 @@ function isRoute(route: Json): boolean {
   return stringAt(route, 'stableService') !== undefined && stringAt(route, 'canaryService') !== undefined;
 }
 
-function workloadProblem({ paused, walk }: JsonMap): string | undefined {
+function styleProblem({ style, onDelete }: JsonMap): string | undefined {
+  if (!STYLES.some((known) => known === style)) return `it does not know the style ${JSON.stringify(style)}`;
+  return onDelete === undefined || ON_DELETE.some((known) => known === onDelete)
+    ? undefined
+    : `its onDelete is none of ${ON_DELETE.join(', ')}`;
+}
+
+function workloadProblem(action: JsonMap): string | undefined {
+  const { stable, paused, walk, still } = action;
+  const problem = styleProblem(action);
+  if (problem !== undefined) return problem;
+  if (typeof stable !== 'string') return 'it does not name the stable template';
   if (typeof paused !== 'boolean') return 'it does not say whether the workload is paused';
+  if (still !== undefined && !(still === true && paused)) return 'what stands still is paused';
   if (walk === undefined) return undefined;
   const bounds = isMap(walk) ? [walk['maxSurge'], walk['maxUnavailable']] : [undefined];
   return bounds.every((bound) => typeof bound === 'number' || (typeof bound === 'string' && /^\d+%$/.test(bound)))

@@ -13,6 +13,8 @@ export type Outcome = {
   readonly declared: Declared;
   readonly directives: ReadonlyMap<string, string>;
   readonly original: string | undefined;
+  /** Annotation `rollouts.kruise.io/in-progressing`, where the kind has one. */
+  readonly inProgressing: string | undefined;
 };
 
 /** The operations that turn `incoming` into the outcome; none when it is that already. */
@@ -30,12 +32,13 @@ export function operationsFor(incoming: JsonMap, outcome: Outcome, scope: Scope)
 /** All annotations that the object is to have. */
 export function annotationsOf(incoming: JsonMap, outcome: Outcome, scope: Scope): JsonMap {
   const metadata = isMap(incoming['metadata']) ? incoming['metadata'] : {};
-  const { declared, directives, original } = outcome;
+  const { declared, directives, original, inProgressing } = outcome;
   return {
     ...notUsers(metadata['annotations'], scope),
     ...(scope.metadata ? declared.annotations : {}),
     ...Object.fromEntries(directives),
     ...(original === undefined ? {} : { [ANNOTATIONS.original]: original }),
+    ...(inProgressing === undefined ? {} : { [ANNOTATIONS.inProgressing]: inProgressing }),
   };
 }
 
@@ -55,7 +58,7 @@ function notUsers(map: Json | undefined, scope: Scope): JsonMap {
 }
 
 function isProtected(key: string): boolean {
-  return key === ANNOTATIONS.original || key.startsWith(DIRECTIVE_PREFIX);
+  return key === ANNOTATIONS.original || key === ANNOTATIONS.inProgressing || key.startsWith(DIRECTIVE_PREFIX);
 }
 
 function orAbsent(map: JsonMap): JsonMap | undefined {

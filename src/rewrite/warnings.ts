@@ -13,6 +13,11 @@ export function putBack(own: { incoming: Own; live: Own }, wanted: ReadonlyMap<s
   return `${changed.join(', ')}: only Sluice writes these annotations, so they are put back (${names(wanted)})`;
 }
 
+export function held(key: string, text: string): string {
+  const { namespace, name } = decodeDirective(key, text).rollout;
+  return `the new version is stored and held: Rollout ${namespace}/${name} releases it step by step; \`kubectl sluice status ${name} -n ${namespace}\` shows how far it is`;
+}
+
 export function unkept(paths: readonly Path[], wanted: ReadonlyMap<string, string>): string {
   const shown = paths.slice(0, 3).map((path) => path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)));
   const places = shown.map((keys) => keys.join('').replace(/^\./, '')).join(', ');

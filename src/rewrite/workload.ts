@@ -13,7 +13,7 @@ const KEPT_REVISIONS = 10;
  * Holds a Deployment (`paused`), or lets it walk: new pods up to `maxSurge`, old pods down by `maxUnavailable`, no new pod
  * ever counting as available, so that the native controller stops there (design §5).
  */
-export function rewriteDeployment(original: Declared, { paused, walk }: WorkloadAction): Declared {
+export function rewriteDeployment(original: Declared, { paused, walk, still }: WorkloadAction): Declared {
   const { paused: _, ...rest } = isMap(original.spec) ? original.spec : {};
   // The API server does not store `paused: false`.
   const held: { [key: string]: Json } = paused ? { ...rest, paused: true } : { ...rest };
@@ -23,10 +23,12 @@ export function rewriteDeployment(original: Declared, { paused, walk }: Workload
     ...original,
     spec: {
       ...held,
-      strategy: {
-        type: 'RollingUpdate',
-        rollingUpdate: { maxSurge: walk.maxSurge, maxUnavailable: walk.maxUnavailable },
-      },
+      strategy: still
+        ? { type: 'Recreate' }
+        : {
+            type: 'RollingUpdate',
+            rollingUpdate: { maxSurge: walk.maxSurge, maxUnavailable: walk.maxUnavailable },
+          },
       minReadySeconds: NEVER_AVAILABLE,
       progressDeadlineSeconds: NO_DEADLINE,
       revisionHistoryLimit: typeof revisions === 'number' ? Math.max(revisions, KEPT_REVISIONS) : KEPT_REVISIONS,

@@ -1,13 +1,34 @@
 import type { CanaryStep, Rollout } from '../api/generated.ts';
+import { ANNOTATIONS, ON_DELETE } from '../api/names.ts';
 import type { Json, JsonMap } from '../json/value.ts';
 import type { Script } from '../lua/script.ts';
-import { type Directive, FORMAT, type GatewayAction } from '../rewrite/directive.ts';
+import { type Directive, FORMAT, type GatewayAction, type Style } from '../rewrite/directive.ts';
 import type { Target } from './targets.ts';
 
 /** The steps of a Rollout (v1beta1), whichever strategy it has. */
 export function stepsOf(rollout: Rollout): readonly CanaryStep[] {
   const strategy = rollout.spec?.strategy;
   return strategy?.canary?.steps ?? strategy?.blueGreen?.steps ?? [];
+}
+
+/** How a Rollout releases its workload (compat §1.2). */
+export function styleOf({ spec }: Rollout): Style {
+  if (spec?.strategy.blueGreen !== undefined) return 'blueGreen';
+  return spec?.strategy.canary?.enableExtraWorkloadForCanary === true ? 'canary' : 'partition';
+}
+
+/** What a workload carries between releases, so that the write that brings a new version can be held. */
+export function armedDirective(rollout: Rollout): Directive {
+  const { name = '', namespace = 'default', uid = '', annotations } = rollout.metadata;
+  const onDelete = ON_DELETE.find((known) => known === annotations?.[ANNOTATIONS.onDelete]);
+  return {
+    format: FORMAT,
+    rollout: { namespace, name, uid },
+    revision: '',
+    step: 0,
+    continues: false,
+    action: { type: 'armed', style: styleOf(rollout), ...(onDelete === undefined ? {} : { onDelete }) },
+  };
 }
 
 /**

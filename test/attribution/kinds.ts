@@ -406,10 +406,12 @@ export const service: Kind = {
 function defaultedDeployment(object: JsonMap): JsonMap {
   const filled = (path: readonly string[], value: Json) => (deployment: JsonMap) =>
     valueAt(deployment, path) === undefined ? withPath(deployment, path, value) : deployment;
+  const rolling = (fill: (deployment: JsonMap) => JsonMap) => (deployment: JsonMap) =>
+    valueAt(deployment, ['spec', 'strategy', 'type']) === 'RollingUpdate' ? fill(deployment) : deployment;
   return [
     filled(['spec', 'strategy', 'type'], 'RollingUpdate'),
-    filled(['spec', 'strategy', 'rollingUpdate', 'maxSurge'], '25%'),
-    filled(['spec', 'strategy', 'rollingUpdate', 'maxUnavailable'], '25%'),
+    rolling(filled(['spec', 'strategy', 'rollingUpdate', 'maxSurge'], '25%')),
+    rolling(filled(['spec', 'strategy', 'rollingUpdate', 'maxUnavailable'], '25%')),
     filled(['spec', 'progressDeadlineSeconds'], 600),
     filled(['spec', 'revisionHistoryLimit'], 10),
   ].reduce((deployment, fill) => fill(deployment), object);
@@ -435,9 +437,21 @@ export const deployment: Kind = {
       })),
   ),
   actions: () => [
-    { type: 'workload', paused: true },
-    { type: 'workload', paused: false, walk: { maxSurge: '20%', maxUnavailable: 0 } },
-    { type: 'workload', paused: true, walk: { maxSurge: 0, maxUnavailable: '50%' } },
+    { type: 'workload', style: 'partition', stable: 'before', paused: true },
+    {
+      type: 'workload',
+      style: 'partition',
+      stable: 'before',
+      paused: false,
+      walk: { maxSurge: '20%', maxUnavailable: 0 },
+    },
+    {
+      type: 'workload',
+      style: 'partition',
+      stable: 'before',
+      paused: true,
+      walk: { maxSurge: 0, maxUnavailable: '50%' },
+    },
   ],
   edits: (_object, tag) => [
     ...metadataEdits(tag),

@@ -2,9 +2,10 @@ import { ANNOTATIONS } from '../../src/api/names.ts';
 import { threeWay } from '../../src/cli/demo/three-way.ts';
 import { equal } from '../../src/json/equal.ts';
 import type { Json, JsonMap } from '../../src/json/value.ts';
-import { declaredOf, scopeOf } from '../../src/rewrite/declared.ts';
+import { declaredOf, isWorkload, scopeOf } from '../../src/rewrite/declared.ts';
 import { type Action, directiveKey, encodeDirective, FORMAT } from '../../src/rewrite/directive.ts';
 import { decodeOriginal } from '../../src/rewrite/original.ts';
+import { ownOf } from '../../src/rewrite/own-keys.ts';
 import { objectName, type Rewriter } from '../../src/rewrite/rewriter.ts';
 import { covers, fieldsOf, leafPaths, type Schema, valueAt, withPath } from '../api-server/fields.ts';
 import { Conflict, mergesNothing, SimulatedApiServer } from '../api-server/simulated.ts';
@@ -124,7 +125,9 @@ export class Release {
     }
     if (typeof text !== 'string') return ['there is no original'];
     compare('the original', expected as Json, decodeOriginal(text).declared as Json);
-    const view = this.rewriter.rewrite(objectName(live), expected, this.directives, 'throw').declared;
+    // What a new pod template makes of a workload's directive has tests of its own.
+    const directives = isWorkload(live) ? ownOf(live).directives : this.directives;
+    const view = this.rewriter.rewrite(objectName(live), expected, directives, 'throw').declared;
     compare('the rewritten view', view as Json, stored as Json);
     const outside = this.#outsideOfScope(live);
     compare('what no rewrite touches', this.#outsideOfScope(this.#defaulted(this.expected)), outside);

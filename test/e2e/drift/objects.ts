@@ -263,8 +263,20 @@ export const deployment: Subject = {
     },
   },
   steps: [
-    { type: 'workload', paused: true, walk: { maxSurge: '30%', maxUnavailable: 0 } },
-    { type: 'workload', paused: false, walk: { maxSurge: '50%', maxUnavailable: '20%' } },
+    {
+      type: 'workload',
+      style: 'partition',
+      stable: 'before',
+      paused: true,
+      walk: { maxSurge: '30%', maxUnavailable: 0 },
+    },
+    {
+      type: 'workload',
+      style: 'partition',
+      stable: 'before',
+      paused: false,
+      walk: { maxSurge: '50%', maxUnavailable: '20%' },
+    },
   ],
   edits: [
     set('minReadySeconds, which the walk sets', ['spec', 'minReadySeconds'], 15),
