@@ -1,14 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { stringAt } from '../json/value.ts';
-import type { Surroundings, Terminal } from './terminal.ts';
-
-/** What the commands are built around; `done` is told the exit code of the one that ran. */
-type Context = {
-  readonly surroundings: Surroundings;
-  readonly terminal: Terminal;
-  readonly done: (code: number) => void;
-};
+import { type Context, newCommand, positiveNumber, withExamples } from './command.ts';
 
 /**
  * The commands, their flags and their help. Each is carried out by a module of its own, which is loaded when it is
@@ -248,23 +241,8 @@ function demoCommand(context: Context, program: Command): Command {
   return withExamples(command, context, ['demo', 'demo | less -R']);
 }
 
-function newCommand(name: string, program: Command): Command {
-  return new Command(name).copyInheritedSettings(program);
-}
-
 function filenames(): Option {
   return new Option('-f, --filename <path...>', 'files, folders, or - for standard input').makeOptionMandatory();
-}
-
-function positiveNumber(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Write a whole number from 1.');
-}
-
-/** Examples stand at the end of every help; each begins with what the user typed to get here. */
-function withExamples(command: Command, { surroundings, terminal }: Context, examples: readonly string[]): Command {
-  const lines = examples.map((example) => `  $ ${surroundings.programName} ${example}`);
-  return command.addHelpText('after', `\n${terminal.out.paint('bold', 'Examples:')}\n${lines.join('\n')}`);
 }
 
 function version(): string {

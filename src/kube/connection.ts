@@ -2,15 +2,19 @@ import { existsSync } from 'node:fs';
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 // The package's index also loads what speaks to kubelets and clouds: a quarter of a second more.
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { NoAnswer } from './api-error.ts';
 
 /** Where an API server is and who asks. */
 export type Access = {
-  /** A kubeconfig file. Without it: `KUBECONFIG`, then the pod's service account, then `~/.kube/config`. */
+  /**
+   * A kubeconfig file. Without it: the files of `KUBECONFIG`, then the pod's service account, then `~/.kube/config`.
+   */
   readonly kubeconfig?: string;
+  /** A context of the kubeconfig; its current one otherwise. */
+  readonly context?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Impersonate this user (`Impersonate-User`), with these groups. */
   readonly impersonate?: { readonly user: string; readonly groups?: readonly string[] };
@@ -32,6 +36,8 @@ export type Call = {
 export type Connection = {
   /** `https://10.96.0.1:443`: for messages. */
   readonly server: string;
+  /** The namespace of the kubeconfig's context, or of the pod; undefined where it names none. */
+  readonly namespace?: string;
   /**
    * Sends one call; resolves once the head of the answer is there, whatever its status.
    * @throws NoAnswer when there is none.
@@ -50,9 +56,11 @@ export function connect(access: Access): Connection {
   if (server === undefined) throw new Error('the kubeconfig has no current context with a cluster');
   const base = new URL(server);
   const headers = identity(access);
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace;
   let agent: Agent | undefined;
   return {
     server,
+    ...(namespace ? { namespace } : {}),
     async send(call) {
       const options: RequestOptions & { headers: Record<string, string | string[]> } = { headers: { ...headers } };
       await authenticate(config, options, call);
@@ -65,13 +73,58 @@ export function connect(access: Access): Connection {
   };
 }
 
-function loadConfig({ kubeconfig, env }: Access): KubeConfig {
+function loadConfig({ kubeconfig, context, env }: Access): KubeConfig {
   const config = new KubeConfig();
-  const file = kubeconfig ?? env['KUBECONFIG'];
-  if (file) config.loadFromFile(file);
+  const files = kubeconfig === undefined ? filesOf(env['KUBECONFIG']) : [kubeconfig];
+  if (files.length > 0) loadFiles(config, files);
   else if (env['KUBERNETES_SERVICE_HOST']) config.loadFromCluster();
-  else config.loadFromFile(homeConfig());
+  else loadFiles(config, [homeConfig()]);
+  if (context !== undefined) useContext(config, context);
   return config;
+}
+
+function filesOf(list = ''): string[] {
+  return list.split(delimiter).filter((file) => file !== '');
+}
+
+/** Several files are one configuration, as for kubectl: what an earlier one names wins, and one that is not there is passed over. */
+function loadFiles(config: KubeConfig, files: readonly string[]): void {
+  const there = files.length === 1 ? files : files.filter((file) => existsSync(file));
+  if (there.length === 0) throw new Error(`none of the kubeconfig files is there: ${files.join(', ')}`);
+  const parts = there.map(readFile);
+  const current = parts.map((part) => part.getCurrentContext()).find((name) => name);
+  config.loadFromOptions({
+    clusters: firstOfEachName(parts.flatMap((part) => part.getClusters())),
+    users: firstOfEachName(parts.flatMap((part) => part.getUsers())),
+    contexts: firstOfEachName(parts.flatMap((part) => part.getContexts())),
+    ...(current === undefined ? {} : { currentContext: current }),
+  });
+}
+
+function readFile(file: string): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    config.loadFromFile(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw new Error(isMissing ? `there is no kubeconfig ${file}` : `the kubeconfig ${file} cannot be read: ${reason}`, {
+      cause: error,
+    });
+  }
+  return config;
+}
+
+function firstOfEachName<T extends { readonly name: string }>(entries: readonly T[]): T[] {
+  return [...new Map(entries.toReversed().map((entry) => [entry.name, entry])).values()].toReversed();
+}
+
+function useContext(config: KubeConfig, context: string): void {
+  const names = config.getContexts().map(({ name }) => name);
+  if (!names.includes(context)) {
+    throw new Error(`the kubeconfig has no context "${context}"; it has ${names.join(', ') || 'none'}`);
+  }
+  config.setCurrentContext(context);
 }
 
 /** Asked for last: a user that the image does not know has no home. */
