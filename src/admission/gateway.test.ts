@@ -220,8 +220,8 @@ test('a compressed original is unfolded where it can be stopped: a few bytes may
 test('a script that cannot be had for the moment is a reason to try again, never to let the write through', async () => {
   const object = virtualService({ [KEY]: encodeDirective(directiveWith(ofUser, 30)) });
   const inventory = {
+    ...fixedInventory([], []),
     script: () => Promise.reject(new Unavailable('scripts are still being read', 3)),
-    rolloutsIn: () => [],
   };
   const { answer } = await judge(request({ object }), { inventory });
   expect(answer).toMatchObject({

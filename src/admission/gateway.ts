@@ -11,7 +11,6 @@ import { type About, type Answer, allow, deny, fail, patch } from './answer.ts';
 import { type Inventory, scriptsByHash, Unavailable } from './inventory.ts';
 import type { IsolatedDecide } from './isolated.ts';
 import type { AdmissionRequest } from './request.ts';
-import type { AdmissionHandler } from './route.ts';
 
 export type GatewayOptions = {
   /** The shipped scripts: they may run between other requests, since their cost is known. */
@@ -31,6 +30,12 @@ const INLINE_BYTES = 64 * 1024;
 const MEMO_CHARACTERS = 32 * 1024 * 1024;
 
 /**
+ * An admission handler that may be told more than the request says: armed directives of Rollouts that name the object,
+ * by key (see {@link Write}).
+ */
+export type RewriteHandler = (request: AdmissionRequest, naming?: Write['naming']) => Answer | Promise<Answer>;
+
+/**
  * Judges writes on objects that take part in a release: gateway objects of any kind, Services, workloads.
  *
  * ```
@@ -41,7 +46,7 @@ const MEMO_CHARACTERS = 32 * 1024 * 1024;
  *                                        └─ not to be had now: fail, try again
  * ```
  */
-export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
+export function gatewayHandler(options: GatewayOptions): RewriteHandler {
   const { inventory, controllerUser, decideIsolated, inlineBytes = INLINE_BYTES } = options;
   const shipped = scriptsByHash(options.library);
   let mayRun = true;
@@ -87,8 +92,8 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
     }
   }
 
-  return (request) => {
-    const write = writeOf(request, controllerUser);
+  return (request, naming) => {
+    const write = writeOf(request, controllerUser, naming);
     if (write === undefined) return allow();
     const isSmall = request.bytes <= (write.live === undefined ? inlineBytes : 2 * inlineBytes);
     const judged = judgeHere(write, isSmall);
@@ -100,7 +105,7 @@ export function gatewayHandler(options: GatewayOptions): AdmissionHandler {
 class MayNotRunHere extends Error {}
 
 /** The write that a request asks about; undefined for what is never rewritten: deletions, subresources. */
-function writeOf(request: AdmissionRequest, controllerUser: string): Write | undefined {
+function writeOf(request: AdmissionRequest, controllerUser: string, naming: Write['naming']): Write | undefined {
   const { operation, object, oldObject, fieldManager, subresource } = request;
   if (object === undefined || subresource !== '' || (operation !== 'CREATE' && operation !== 'UPDATE'))
     return undefined;
@@ -110,6 +115,7 @@ function writeOf(request: AdmissionRequest, controllerUser: string): Write | und
     byController: request.user.name === controllerUser,
     ...(oldObject === undefined ? {} : { live: oldObject }),
     ...(fieldManager === undefined ? {} : { fieldManager }),
+    ...(naming === undefined ? {} : { naming }),
   };
 }
 

@@ -1,10 +1,13 @@
+import type { Rollout } from '../api/generated.ts';
 import { type Json, stringAt } from '../json/value.ts';
 import type { Library } from '../lua/library.ts';
 import type { Script } from '../lua/script.ts';
+import { releasingRollout, type WorkloadName } from '../rollout/naming.ts';
 
 /**
  * What handlers know of the cluster beyond the request: filled by watches, or from files. Nothing here asks the API
- * server while an admission waits, except {@link Inventory.script} for a script that was pinned a moment ago.
+ * server while an admission waits, except {@link Inventory.script} for a script that was pinned a moment ago, and
+ * {@link Inventory.rolloutNaming}.
  */
 export type Inventory = {
   /**
@@ -14,6 +17,12 @@ export type Inventory = {
   script(hash: string): Promise<Script | undefined>;
   /** The Rollouts of a namespace in either version, as stored. */
   rolloutsIn(namespace: string): readonly Json[];
+  /**
+   * The Rollout that releases a workload at this very moment (see {@link releasingRollout}): a watch may not have brought
+   * one that was created together with the new version.
+   * @throws Unavailable when that cannot be said now.
+   */
+  rolloutNaming(workload: WorkloadName): Promise<Rollout | undefined>;
 };
 
 /** Something that an admission needs is not there yet, or not for the moment: the writer should try again. */
@@ -34,6 +43,7 @@ export function fixedInventory(scripts: Iterable<Script>, rollouts: readonly Jso
   return {
     script: (hash) => Promise.resolve(byHash.get(hash)),
     rolloutsIn: (namespace) => byNamespace.get(namespace) ?? [],
+    rolloutNaming: (workload) => Promise.resolve(releasingRollout(byNamespace.get(workload.namespace) ?? [], workload)),
   };
 }
 

@@ -1,7 +1,8 @@
 import { convertObjects } from './convert.ts';
 import { type GatewayOptions, gatewayHandler } from './gateway.ts';
+import { holdHandler } from './hold.ts';
 import { rolloutHandler } from './rollout.ts';
-import type { FailurePolicy, Route, Rule } from './route.ts';
+import type { AdmissionHandler, FailurePolicy, Route, Rule } from './route.ts';
 import { statusHandler } from './status.ts';
 
 /** One webhook: where it is served, and for which writes the API server calls it. */
@@ -10,6 +11,8 @@ export type RouteEntry = {
   /** The kind of configuration that names the path. */
   readonly configuration: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration';
   readonly failurePolicy: FailurePolicy;
+  /** How long the API server waits for an answer. */
+  readonly timeoutSeconds: number;
   readonly rules: readonly Rule[];
 };
 
@@ -29,6 +32,7 @@ export const ROUTE_TABLE = {
     path: '/mutate/gateway',
     configuration: 'MutatingWebhookConfiguration',
     failurePolicy: 'Fail',
+    timeoutSeconds: 10,
     rules: [
       // Istio's v1beta1 is served since 1.5 and by every release since; its v1 only since 1.22.
       {
@@ -46,12 +50,14 @@ export const ROUTE_TABLE = {
     path: '/mutate/workload',
     configuration: 'MutatingWebhookConfiguration',
     failurePolicy: 'Fail',
+    timeoutSeconds: 10,
     rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: WRITES }],
   },
   status: {
     path: '/mutate/status',
     configuration: 'MutatingWebhookConfiguration',
     failurePolicy: 'Ignore',
+    timeoutSeconds: 1,
     rules: [
       {
         apiGroups: ['networking.k8s.io'],
@@ -63,10 +69,19 @@ export const ROUTE_TABLE = {
       { apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments/status'], operations: ['UPDATE'] },
     ],
   },
+  // After the entry for workloads, which takes off what others claim to be a directive; what this one adds stays then.
+  hold: {
+    path: '/mutate/hold',
+    configuration: 'MutatingWebhookConfiguration',
+    failurePolicy: 'Ignore',
+    timeoutSeconds: 2,
+    rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: ['UPDATE'] }],
+  },
   rollout: {
     path: '/validate/rollout',
     configuration: 'ValidatingWebhookConfiguration',
     failurePolicy: 'Fail',
+    timeoutSeconds: 10,
     rules: [
       {
         apiGroups: ['rollouts.kruise.io'],
@@ -92,11 +107,12 @@ export function admissionRoutes(options: GatewayOptions, policies = FAILURE_POLI
   // Gateway objects, Services and workloads differ in their directive only; one handler lets them share its memory.
   const rewrite = gatewayHandler(options);
   const handlers = {
-    gateway: rewrite,
-    workload: rewrite,
+    gateway: (request) => rewrite(request),
+    workload: (request) => rewrite(request),
     status: statusHandler,
+    hold: holdHandler(options.inventory, rewrite),
     rollout: rolloutHandler(options.inventory),
-  } satisfies Record<keyof typeof ROUTE_TABLE, unknown>;
+  } satisfies Record<keyof typeof ROUTE_TABLE, AdmissionHandler>;
   return [
     ...Object.entries(handlers).map(([name, handle]): Route => {
       const entry = ROUTE_TABLE[name as keyof typeof handlers]; // Object.entries forgets the keys

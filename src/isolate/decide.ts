@@ -31,7 +31,11 @@ export function judge(write: Write, rewriter: Rewriter): Judged {
 
 /** Writes what {@link runDecide} reads, without loss. */
 export function decideInput(write: Write, scripts: readonly Script[]): string {
-  return JSON.stringify({ write, scripts });
+  const { naming, ...rest } = write;
+  return JSON.stringify({
+    write: naming === undefined ? rest : { ...rest, naming: Object.fromEntries(naming) },
+    scripts,
+  });
 }
 
 /**
@@ -55,6 +59,7 @@ function writeOf(value: Json | undefined): Write {
   const [incoming, live] = [mapAt(value, 'incoming'), mapAt(value, 'live')];
   const operation = stringAt(value, 'operation');
   const fieldManager = stringAt(value, 'fieldManager');
+  const naming = mapAt(value, 'naming');
   if (incoming === undefined || (operation !== 'CREATE' && operation !== 'UPDATE')) {
     throw new TypeError('decide needs a write with its operation and the incoming object');
   }
@@ -64,6 +69,9 @@ function writeOf(value: Json | undefined): Write {
     byController: member(value, 'byController') === true,
     ...(live === undefined ? {} : { live }),
     ...(fieldManager === undefined ? {} : { fieldManager }),
+    ...(naming === undefined
+      ? {}
+      : { naming: new Map(Object.entries(naming).map(([key, text]) => [key, String(text)])) }),
   };
 }
 

@@ -10,6 +10,7 @@ import { RESOURCES } from '../kube/resource.ts';
 import { keyOf } from '../kube/store.ts';
 import type { Script } from '../lua/script.ts';
 import { InvalidPinnedScript, PINNED_LABEL, pinnedName, readPinned } from '../rollout/pinned-script.ts';
+import { askRolloutNaming } from './rollout-naming.ts';
 
 /** An inventory that a cluster keeps current. */
 export type WatchedInventory = Inventory & {
@@ -62,6 +63,7 @@ export function watchInventory({ client, namespace, onProblem, onUnwatched }: In
       return scripts.store.get(keyOf({ namespace, name: pinnedName(hash) })) ?? (await readNow(hash));
     },
     rolloutsIn: (wanted) => [...byNamespace.keys(wanted)].flatMap((key) => rollouts.store.get(key) ?? []),
+    rolloutNaming: (workload) => askRolloutNaming(client, workload),
     notReady() {
       const isServed = rollouts.state().state !== 'notServed';
       if (!rollouts.hasSynced() && isServed) return unknownYet('Rollouts', rollouts.state());
