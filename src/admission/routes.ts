@@ -1,4 +1,5 @@
 import { convertObjects } from './convert.ts';
+import { floorHandler } from './floor.ts';
 import { type GatewayOptions, gatewayHandler } from './gateway.ts';
 import { holdHandler } from './hold.ts';
 import { rolloutHandler } from './rollout.ts';
@@ -77,6 +78,13 @@ export const ROUTE_TABLE = {
     timeoutSeconds: 2,
     rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: ['UPDATE'] }],
   },
+  floor: {
+    path: '/mutate/replicaset',
+    configuration: 'MutatingWebhookConfiguration',
+    failurePolicy: 'Ignore',
+    timeoutSeconds: 1,
+    rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['replicasets'], operations: ['UPDATE'] }],
+  },
   rollout: {
     path: '/validate/rollout',
     configuration: 'ValidatingWebhookConfiguration',
@@ -111,6 +119,7 @@ export function admissionRoutes(options: GatewayOptions, policies = FAILURE_POLI
     workload: (request) => rewrite(request),
     status: statusHandler,
     hold: holdHandler(options.inventory, rewrite),
+    floor: floorHandler(options.controllerUser),
     rollout: rolloutHandler(options.inventory),
   } satisfies Record<keyof typeof ROUTE_TABLE, AdmissionHandler>;
   return [

@@ -8,6 +8,14 @@ export const V1ALPHA1 = `${GROUP}/v1alpha1`;
 export const V1BETA1 = `${GROUP}/v1beta1`;
 export type RolloutApiVersion = typeof V1ALPHA1 | typeof V1BETA1;
 
+/** Where Sluice is installed unless its users choose otherwise. */
+export const DEFAULT_NAMESPACE = 'sluice-system';
+
+/** Who Sluice's controller is to API servers, when Sluice is installed in this namespace. */
+export function controllerUser(namespace: string): string {
+  return `system:serviceaccount:${namespace}:sluice-controller`;
+}
+
 /** Keys of our own; everything under this domain may be written by the controller. */
 export const DOMAIN = 'sluice.dev';
 
@@ -33,6 +41,12 @@ export const ANNOTATIONS = {
   rescue: 'sluice.dev/rescue',
   /** On Rollouts: what happens when it is deleted in a release: `hold`, `rollback` or `complete`. */
   onDelete: 'sluice.dev/on-delete',
+  /** On ReplicaSets that have traffic in a release: proportional scaling leaves them one pod. */
+  floor: 'sluice.dev/floor',
+  /** On ReplicaSets: labels and annotations for pods that are made from now on, as JSON `{"labels": …, "annotations": …}`. */
+  podMetadata: 'sluice.dev/pod-metadata',
+  /** On ReplicaSets, by the native controller: how many pods the Deployment asks for. */
+  desiredReplicas: 'deployment.kubernetes.io/desired-replicas',
   lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',
 } as const;
 
@@ -51,10 +65,12 @@ export const LABELS = {
   stableRevision: 'rollouts.kruise.io/stable-revision',
   canaryDeployment: 'rollouts.kruise.io/canary-deployment',
   noNeedUpdate: 'rollouts.kruise.io/no-need-update',
+  /** On objects of ours: the name of the Rollout that they are there for. */
+  rollout: 'sluice.dev/rollout',
   podTemplateHash: 'pod-template-hash',
   controllerRevisionHash: 'controller-revision-hash',
-  /** On ReplicaSets: pods that proportional scaling may not go below while they have traffic. */
-  floor: 'sluice.dev/floor',
+  /** `"true"` on ReplicaSets that carry {@link ANNOTATIONS}`.podMetadata`, so that they can be found. */
+  podMetadata: 'sluice.dev/pod-metadata',
 } as const;
 
 export const FINALIZERS = {

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { FailurePolicy } from '../admission/route.ts';
+import { controllerUser, DEFAULT_NAMESPACE } from '../api/names.ts';
 import type { LogLevel } from '../server/log.ts';
 import { CERTIFICATE_FILES } from '../tls/folder.ts';
 import { type ListenFlags, plainPortSettings, webhookPortSettings } from './listen-settings.ts';
@@ -50,8 +51,6 @@ export type ControllerSettings = Common & {
 /** In seconds. Serving certificates live a third of it, and X.509 counts whole seconds (`paceOf`). */
 const SHORTEST_LIFETIME = 90;
 
-const DEFAULT_NAMESPACE = 'sluice-system';
-
 /** @throws UsageError that lists everything that is wrong */
 export function webhookSettings(flags: ClusterFlags, env: Environment): WebhookSettings {
   const reader = new SettingsReader(env);
@@ -61,7 +60,7 @@ export function webhookSettings(flags: ClusterFlags, env: Environment): WebhookS
     server: webhookPortSettings(reader, flags),
     controllerUser: reader.text({
       variable: 'SLUICE_CONTROLLER_USER',
-      preset: `system:serviceaccount:${common.namespace}:sluice-controller`,
+      preset: controllerUser(common.namespace),
     }),
   };
   reader.end();

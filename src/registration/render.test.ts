@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FAILURE_POLICIES, ROUTE_TABLE } from '../admission/routes.ts';
+import { controllerUser } from '../api/names.ts';
 import { at, isList, type Json, type JsonMap, stringAt } from '../json/value.ts';
 import { type RuleKind, refusalOf } from './kinds.ts';
 import { joinedConditions } from './match-conditions.ts';
@@ -30,7 +31,7 @@ test('without choices of an installation the entries are those of the templates,
   expect(webhooksOf()).toEqual(
     written.map((webhook) => ({
       ...webhook,
-      matchConditions: joinedConditions(webhook['matchConditions']),
+      matchConditions: joinedConditions(webhook['matchConditions'], 'delivery'),
       objectSelector: {},
       namespaceSelector: expect.anything(),
       clientConfig: {
@@ -57,7 +58,20 @@ test('the conditions of an entry are installed as one, which holds where all of 
   expect(places).not.toContain(-1);
   const between = parts.reduce((rest, part) => rest.replace(`(\n${part['expression']}\n)`, ''), expression);
   expect(between).toBe(' && '.repeat(parts.length - 1));
-  expect(joinedConditions(undefined)).toEqual([]);
+  expect(joinedConditions(undefined, 'delivery')).toEqual([]);
+});
+
+test('the names of joined conditions are such that an API server takes them', () => {
+  const names = webhooksOf().map((webhook) => stringAt(webhook, 'matchConditions', 0, 'name') ?? '');
+  expect(names.filter((name) => !/^[a-z]([-.a-z]{0,61}[a-z])$/.test(name))).toEqual([]);
+});
+
+test('conditions name our controller as it is in the namespace of the installation', () => {
+  const named = (namespace: string) =>
+    webhooksOf({ namespace }).filter((webhook) => JSON.stringify(webhook).includes(controllerUser(namespace)));
+  expect(named('sluice-system').length).toBeGreaterThan(0);
+  expect(named('delivery').length).toBe(named('sluice-system').length);
+  expect(JSON.stringify(webhooksOf())).not.toContain('sluice-system');
 });
 
 test('no entry ever sees kube-system, our own namespace or an excluded one', () => {

@@ -42,7 +42,7 @@ export function render({ kind, name, entries }: Template, inputs: RenderInputs):
     metadata: { name, labels: OWN_LABELS, ownerReferences: [ownerReference(inputs.owner)] },
     webhooks: [
       ...inForce.map(({ path, webhook }) => {
-        const matchConditions = joinedConditions(webhook['matchConditions']);
+        const matchConditions = joinedConditions(webhook['matchConditions'], inputs.namespace);
         return installed({ ...webhook, matchConditions, ...chosen(path, webhook, inputs) }, inputs);
       }),
       ...(inputs.retained.get(name) ?? []).map((webhook) => installed(webhook, inputs)),

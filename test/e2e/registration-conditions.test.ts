@@ -22,6 +22,9 @@ import { until } from '../cluster/until.ts';
 const DIRECTIVE = 'directive.sluice.dev/demo';
 const ORIGINAL = 'rollouts.kruise.io/original-spec-configuration';
 const RESCUE = 'sluice.dev/rescue';
+const FLOOR = 'sluice.dev/floor';
+const WANTED = 'deployment.kubernetes.io/desired-replicas';
+const CONTROLLER = 'system:serviceaccount:sluice-system:sluice-controller';
 const GROUP = 'conditions.example.com';
 const THING: Resource = { group: GROUP, version: 'v1', plural: 'things', kind: 'Thing', namespaced: true };
 
@@ -38,6 +41,7 @@ const called = new Set<string>();
 type Rule = { apiGroups: string[]; resources: string[] };
 const things: Rule = { apiGroups: [GROUP], resources: ['things'] };
 const deployments: Rule = { apiGroups: ['apps'], resources: ['deployments'] };
+const replicaSets: Rule = { apiGroups: ['apps'], resources: ['replicasets', 'replicasets/scale'] };
 const gateways: Rule[] = [
   { apiGroups: [''], resources: ['services'] },
   { apiGroups: ['networking.k8s.io'], resources: ['ingresses'] },
@@ -51,6 +55,7 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
     resources: resources.flatMap((resource) => [resource, `${resource}/status`]),
   })),
   'holds.sluice.dev': [deployments, things],
+  'floors.sluice.dev': [replicaSets, things],
   'rollouts.sluice.dev': [things],
 };
 /** The entries that are called for an object that is created with an original. */
@@ -62,7 +67,8 @@ beforeAll(async () => {
     void text(request).then((body) => {
       const { request: asked } = JSON.parse(body) as { request: { uid: string; userInfo: { username: string } } };
       // The cluster's own controllers write, too; what they read a moment ago may lack our annotations.
-      if (!asked.userInfo.username.startsWith('system:'))
+      const { username } = asked.userInfo;
+      if (!username.startsWith('system:') || username === CONTROLLER)
         called.add(new URL(request.url ?? '/', 'https://copies').pathname.slice(1));
       const answer = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' };
       response.setHeader('content-type', 'application/json');
@@ -103,7 +109,10 @@ async function installCopies(port: number, authority: string): Promise<void> {
       const rules = RULES[name];
       if (rules === undefined) throw new Error(`${name} is a new entry: say here which writes it has to be tried with`);
       const conditions = webhook['matchConditions'] ?? [];
-      const forms: Readonly<Record<Form, Json>> = { each: conditions, joined: joinedConditions(conditions) };
+      const forms: Readonly<Record<Form, Json>> = {
+        each: conditions,
+        joined: joinedConditions(conditions, 'sluice-system'),
+      };
       return FORMS.map((form) => ({
         name: `${form}.${name}`,
         clientConfig: {
@@ -240,6 +249,55 @@ describe('a Deployment', () => {
     ]));
 });
 
+describe('a ReplicaSet', () => {
+  const name = { namespace: '', name: 'web-1' };
+  const REPLICA_SET: Resource = { ...RESOURCES.deployment, plural: 'replicasets', kind: 'ReplicaSet' };
+  const at = () => ({ ...name, namespace });
+  const set = (): JsonMap => {
+    const { spec } = deployment('web-1');
+    return { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: at(), spec: { ...(spec as JsonMap), replicas: 2 } };
+  };
+  const patch = (body: Json, by = client) => by.patch(REPLICA_SET, at(), 'merge', body);
+  const scaled = (replicas: number, annotations: JsonMap = {}) => ({ metadata: { annotations }, spec: { replicas } });
+
+  test('is asked about only while it has a floor and sinks to no pod, though some are wanted', async () => {
+    succeeded(await kubectl(['create', 'role', 'scaler', '-n', namespace, '--verb=*', '--resource=replicasets.apps']));
+    const binding = ['create', 'rolebinding', 'scaler', '-n', namespace, '--role=scaler', `--user=${CONTROLLER}`];
+    succeeded(await kubectl(binding));
+    const connection = connect({ kubeconfig, env: {}, impersonate: { user: CONTROLLER } });
+    const controller = new Client(connection);
+    try {
+      await follow([
+        ['created without annotations', () => client.create(REPLICA_SET, set()), []],
+        ['scaled to nothing, without a floor', () => patch(scaled(0)), []],
+        ['scaled up, given a floor', () => patch(scaled(2, { [FLOOR]: '1' })), []],
+        ['scaled down', () => patch(scaled(1)), []],
+        ['scaled to nothing', () => patch(scaled(0, { [WANTED]: '4' })), ['floors']],
+        ['written again with no pod', () => patch(annotate({ team: 'a' })), []],
+        ['scaled up', () => patch(scaled(1, { [WANTED]: null })), []],
+        ['scaled to nothing as the Deployment is', () => patch(scaled(0, { [WANTED]: '0' })), []],
+        ['scaled up again', () => patch(scaled(1, { [WANTED]: null })), []],
+        ['scaled to nothing by our controller', () => patch(scaled(0), controller), []],
+        ['scaled up by our controller', () => patch(scaled(1), controller), []],
+        [
+          'scaled to nothing by its scale subresource, which has no annotations',
+          () => client.patch(REPLICA_SET, at(), 'merge', scaled(0), { subresource: 'scale' }),
+          [],
+        ],
+        ['scaled up once more', () => patch(scaled(1)), []],
+        ['scaled to nothing, deprived of its floor', () => patch(scaled(0, { [FLOOR]: null })), ['floors']],
+        ['given a finalizer and a floor', () => patch({ metadata: { finalizers: ['example.com/wait'] } }), []],
+        ['scaled up the last time', () => patch(scaled(1, { [FLOOR]: '1' })), []],
+        ['deleted', () => client.delete(REPLICA_SET, at()), []],
+        ['scaled to nothing while it goes', () => patch(scaled(0)), []],
+        ['its finalizer taken away while it goes', () => patch({ metadata: { finalizers: null } }), []],
+      ]);
+    } finally {
+      connection.close();
+    }
+  });
+});
+
 describe('a gateway object', () => {
   const ingress = (metadata: JsonMap) => ({
     apiVersion: 'networking.k8s.io/v1',
@@ -311,6 +369,9 @@ describe('objects of any shape', () => {
       ['given labels', () => patch(name, { metadata: { labels: { team: 'a' } } }), ['rollouts']],
       ['deprived of annotations', () => patch(name, { metadata: { annotations: null } }), ['rollouts']],
       ['deprived of labels', () => patch(name, { metadata: { labels: null } }), ['rollouts']],
+      ['given a floor', () => patch(name, annotate({ [FLOOR]: '1' })), ['rollouts']],
+      ['given no pod', () => patch(name, { spec: { replicas: 0 } }), ['floors', 'rollouts']],
+      ['deprived of its floor', () => patch(name, annotate({ [FLOOR]: null })), ['rollouts']],
       ['given a template', () => patch(name, { spec: { template: { a: 1 } } }), ['holds', 'rollouts']],
       ['deprived of its template', () => patch(name, { spec: { template: null } }), ['rollouts']],
       ['deprived of its spec', () => patch(name, { spec: null }), ['rollouts']],
