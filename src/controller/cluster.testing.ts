@@ -39,7 +39,7 @@ export class TestCluster implements Api, Watcher {
       namespace: stringAt(object, 'metadata', 'namespace') ?? '',
       name: stringAt(object, 'metadata', 'name') ?? '',
     };
-    await this.#write('create', resource, name);
+    await this.writing('create', resource, name);
     if (this.objects.has(path(resource, name))) throw new ApiError(409, 'AlreadyExists', 'it exists');
     return this.put(resource, object);
   }
@@ -51,18 +51,18 @@ export class TestCluster implements Api, Watcher {
     body: Json,
     options: { subresource?: string } = {},
   ): Promise<JsonMap> {
-    await this.#write(`patch${options.subresource === undefined ? '' : ` ${options.subresource}`}`, resource, name);
+    await this.writing(`patch${options.subresource === undefined ? '' : ` ${options.subresource}`}`, resource, name);
     const object = await this.get(resource, name);
     const expected = stringAt(body, 'metadata', 'resourceVersion');
     if (expected === undefined)
       throw new Error(`a fenced write says what it was computed from: ${JSON.stringify(body)}`);
     const metadata = member(object, 'metadata');
     if (expected !== stringAt(metadata, 'resourceVersion')) throw new ApiError(409, 'Conflict', 'it has changed');
-    return this.put(resource, merged(object, body) as JsonMap);
+    return this.put(resource, mergePatch(object, body) as JsonMap);
   }
 
   async delete(resource: Resource, name: ObjectName, preconditions: { uid?: string } = {}): Promise<void> {
-    await this.#write('delete', resource, name);
+    await this.writing('delete', resource, name);
     const object = await this.get(resource, name);
     const uid = stringAt(object, 'metadata', 'uid');
     if (preconditions.uid !== undefined && preconditions.uid !== uid)
@@ -119,19 +119,26 @@ export class TestCluster implements Api, Watcher {
     const values = new Map<string, T>();
     let state: WatchState = 'starting';
     let hasSynced = false;
+    const wanted = selection.labelSelector?.split(',').map((each) => each.split('='));
     const isChosen = (object: JsonMap) => {
-      const [labels, label] = [member(member(object, 'metadata'), 'labels'), selection.labelSelector?.split('=')];
-      const field = selection.fieldSelector?.split('=')[1];
+      const [metadata, field] = [member(object, 'metadata'), selection.fieldSelector?.split('=')[1]];
       return (
-        (label === undefined || stringAt(labels, label[0] ?? '') === label[1]) &&
-        (field === undefined || stringAt(object, 'metadata', 'name') === field)
+        (selection.namespace === undefined || stringAt(metadata, 'namespace') === selection.namespace) &&
+        (wanted ?? []).every(([key = '', value]) => {
+          const label = stringAt(metadata, 'labels', key);
+          return value === undefined ? label !== undefined : label === value;
+        }) &&
+        (field === undefined || stringAt(metadata, 'name') === field)
       );
     };
     const receive = (before: JsonMap | undefined, after: JsonMap | undefined) => {
       const object = after ?? before;
-      if (object === undefined || !isChosen(object) || state !== 'synced') return;
+      if (object === undefined || state !== 'synced') return;
       const key = `${stringAt(object, 'metadata', 'namespace')}/${stringAt(object, 'metadata', 'name')}`;
-      const change: Change<T> = { before: values.get(key), after: after && trim(after) };
+      // An object that is chosen no longer is gone for whoever watches.
+      const isThere = after !== undefined && isChosen(after);
+      if (!isThere && !values.has(key)) return;
+      const change: Change<T> = { before: values.get(key), after: isThere ? trim(after) : undefined };
       if (change.after === undefined) values.delete(key);
       else values.set(key, change.after);
       onChange(change);
@@ -158,7 +165,8 @@ export class TestCluster implements Api, Watcher {
     };
   }
 
-  #write(verb: string, resource: Resource, { namespace, name }: ObjectName): Promise<void> {
+  /** A request of the controller arrives: it is noted, and may be refused by {@link onWrite}. */
+  protected writing(verb: string, resource: Resource, { namespace, name }: ObjectName): Promise<void> {
     const what = `${verb} ${resource.kind} ${namespace}/${name}`;
     return Promise.resolve().then(() => {
       this.onWrite(what);
@@ -178,7 +186,8 @@ type OpenWatch = {
   readonly receive: (before: JsonMap | undefined, after: JsonMap | undefined) => void;
 };
 
-function path(resource: Resource, { namespace, name }: ObjectName): string {
+/** The key of an object in {@link TestCluster.objects}. */
+export function path(resource: Resource, { namespace = '', name }: ObjectName): string {
   return `${resource.group}/${resource.kind}/${namespace}/${name}`;
 }
 
@@ -187,12 +196,12 @@ function notFound(resource: Resource, { name }: ObjectName): ApiError {
 }
 
 /** RFC 7386. */
-function merged(target: Json, patch: Json): Json {
+export function mergePatch(target: Json, patch: Json): Json {
   if (!isMap(patch)) return patch;
   const result: { [key: string]: Json } = isMap(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
-    else result[key] = merged(result[key] ?? null, value);
+    else result[key] = mergePatch(result[key] ?? null, value);
   }
   return result;
 }
