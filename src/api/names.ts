@@ -47,6 +47,9 @@ export const ANNOTATIONS = {
   podMetadata: 'sluice.dev/pod-metadata',
   /** On ReplicaSets, by the native controller: how many pods the Deployment asks for. */
   desiredReplicas: 'deployment.kubernetes.io/desired-replicas',
+  /** On objects of ours: the directive that they were made by, and the content of the object that they follow. */
+  madeBy: 'sluice.dev/made-by',
+  madeFrom: 'sluice.dev/made-from',
   lastApplied: 'kubectl.kubernetes.io/last-applied-configuration',
 } as const;
 

@@ -94,7 +94,7 @@ function directiveText(
   const { matches, violations } = conditionTerms(stepsOf(rollout)[step - 1]?.matches as Json | undefined, ['matches']);
   // a Rollout that passed validation has none
   if (violations.length > 0) throw new Error(violations.map(violationText).join('; '));
-  const directive = stepDirective(rollout, step, target, script, matches, '', continues);
+  const directive = stepDirective(rollout, step, target, script, matches, { continues });
   return directive === undefined ? undefined : encodeDirective(directive);
 }
 

@@ -1,7 +1,7 @@
 import { equal } from '../json/equal.ts';
 import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
 
-/** Aspects of a Rollout that the controller reports, beside those of OpenKruise, and why they are as they are. */
+/** Aspects of a Rollout that the controller reports, and why they are as they are; the last two are OpenKruise's. */
 export const REASONS = {
   Accepted: ['Accepted', 'Invalid', 'WorkloadTaken', 'NamespaceExcluded'],
   ResolvedRefs: [
@@ -12,6 +12,9 @@ export const REASONS = {
   Expressible: ['Expressible', 'StepFails', 'Waiting', 'Invalid'],
   Intercepted: ['Intercepted', 'WebhooksNotCalled'],
   Reconciled: ['Reconciled', 'Retrying'],
+  Advancing: ['Advancing', 'DeadlineExceeded'],
+  Progressing: ['Initializing', 'InRolling', 'Paused', 'Finalising', 'Cancelling', 'Completed'],
+  Succeeded: ['Success', 'Rollback', 'Superseded', 'Failure', 'Abort', 'Disabled', 'Deleted', 'WorkloadGone'],
 } as const;
 
 export type ConditionType = keyof typeof REASONS;
@@ -64,9 +67,13 @@ function latest(now: Date, ...others: readonly (Json | undefined)[]): string {
   return `${new Date(Math.max(now.getTime(), ...known)).toISOString().slice(0, 19)}Z`;
 }
 
+/** The progress of a release has Events of its own. */
+const TOLD_ELSEWHERE: readonly ConditionType[] = ['Progressing', 'Succeeded'];
+
 /** Of which findings people are told by an Event: those that turned bad, got worse in another way, or are good again. */
 export function transitions(stored: Json | undefined, findings: readonly Finding[]): Finding[] {
   return findings.filter(({ type, status, reason }) => {
+    if (TOLD_ELSEWHERE.includes(type)) return false;
     const before = conditionOf(stored, type);
     const [was, why] = [stringAt(before, 'status'), stringAt(before, 'reason')];
     if (status === 'False') return was !== 'False' || why !== reason;

@@ -6,6 +6,7 @@ import { outcomeOf } from '../kube/api-error.ts';
 import { type Clock, SYSTEM_CLOCK } from '../kube/clock.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import type { Library } from '../lua/library.ts';
+import type { Script } from '../lua/script.ts';
 import { PINNED_LABEL, pinnedHash } from '../rollout/pinned-script.ts';
 import { type Api, type Guard, type Log, type RecordEvent, TryAgain } from './api.ts';
 import type { Decide } from './dry-run.ts';
@@ -15,6 +16,8 @@ import { createPins, pinnedConfigMap } from './pins.ts';
 import { type Again, type Attempt, createQueue } from './queue.ts';
 import { createReconciler } from './reconcile.ts';
 import type { GroupKind } from './references.ts';
+import { createReleases } from './release/releases.ts';
+import { openScenes } from './release/scenes.ts';
 import { storedRollout } from './rollout-entry.ts';
 import { RolloutIndex } from './rollout-index.ts';
 import { compileIn, createScriptBook } from './script-book.ts';
@@ -104,6 +107,7 @@ export function openController(options: ControllerOptions): Controller {
   const index = new RolloutIndex();
   /** Rollout → hashes of the scripts that it uses. A Rollout without an entry has not been looked at yet. */
   const uses = new Map<string, readonly string[]>();
+  const shipped = new Map([...library.scripts.values()].map((script) => [script.hash, script]));
   const early = new Set<string>();
   const watchStates = new Map<string, WatchState>();
   /** `opening`: not everything has been seen; `reading`: nothing is known of the user's scripts yet. */
@@ -168,9 +172,12 @@ export function openController(options: ControllerOptions): Controller {
   const onShadowed = (key: string) => {
     if (book.tellShadowed(key)) enqueue([SCRIPTS]);
   };
-  const gatherer = createGatherer({ api, index, kinds, book, pins, decide: decideIn(isolate), guard, onShadowed });
+  const decide = decideIn(isolate);
+  const gatherer = createGatherer({ api, index, kinds, book, pins, decide, guard, onShadowed });
+  const scenes = openScenes({ watcher, index, clock, queue: enqueue });
+  const releases = createReleases({ api, kinds, scenes, decide, script: scriptOf, clock });
   const reconcile = createReconciler({
-    ...{ api, index, kinds, pins, gatherer, event, log, clock },
+    ...{ api, index, kinds, pins, gatherer, releases, event, log, clock },
     visibleAfterMilliseconds: settings.visibleAfterMilliseconds,
     onUse,
   });
@@ -196,6 +203,10 @@ export function openController(options: ControllerOptions): Controller {
     queue.addAfter(PINS, SWEEP_MILLISECONDS);
     log.info({ rollouts: [...index.keys()].length }, 'the controller works on Rollouts');
     opened.resolve();
+  }
+
+  function scriptOf(hash: string): Script | undefined {
+    return pins.get(hash) ?? shipped.get(hash);
   }
 
   /** The Rollouts that use the script of this ConfigMap. */
@@ -280,6 +291,7 @@ export function openController(options: ControllerOptions): Controller {
       stopGuarding();
       for (const watch of [rollouts, scriptMaps, pinned]) watch.close();
       kinds.close();
+      scenes.close();
       await queue.close();
     },
   };

@@ -108,7 +108,7 @@ async function playStep(
     const target: Target = { ...subject.target, routes };
     const prepared = prepare(rollout, target, subject.object);
     if (prepared === undefined) return { isChanged: false };
-    const directive = stepDirective(rollout, step, target, subject.script, matches, '', prepared.continues);
+    const directive = stepDirective(rollout, step, target, subject.script, matches, { continues: prepared.continues });
     if (directive === undefined) return undefined;
     const incoming = withAnnotation(
       prepared.base,

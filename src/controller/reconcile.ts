@@ -1,7 +1,11 @@
+import type { Rollout } from '../api/generated.ts';
 import { stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { Clock } from '../kube/clock.ts';
 import { apiVersionOf, RESOURCES } from '../kube/resource.ts';
+import type { ReleasePlan } from '../release/machine.ts';
+import { writtenRecord } from '../release/record.ts';
+import { styleOf } from '../rollout/directives.ts';
 import { type Api, FIELD_MANAGER, type Log, type RecordEvent, TryAgain } from './api.ts';
 import { arm, disarm } from './arming.ts';
 import { conditionOf, type Finding, transitions } from './conditions.ts';
@@ -10,6 +14,7 @@ import type { Carrier, Kinds } from './kinds.ts';
 import type { Pins } from './pins.ts';
 import { type Plan, planGone, planRollout, stepCount } from './plan.ts';
 import type { Again, Attempt } from './queue.ts';
+import type { Releases, Turn } from './release/releases.ts';
 import { type RolloutEntry, storedRollout } from './rollout-entry.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { type Report, regardingRollout, statusPatch } from './status.ts';
@@ -20,6 +25,7 @@ export type ReconcilerOptions = {
   readonly kinds: Kinds;
   readonly pins: Pins;
   readonly gatherer: Gatherer;
+  readonly releases: Releases;
   readonly event: RecordEvent;
   readonly log: Log;
   readonly clock: Clock;
@@ -33,13 +39,19 @@ export type ReconcilerOptions = {
 export type Reconcile = (key: string, attempt: Attempt) => Promise<Again>;
 
 export function createReconciler(options: ReconcilerOptions): Reconcile {
-  const { api, index, kinds, pins, gatherer, event, log, clock, onUse } = options;
+  const { api, index, kinds, pins, gatherer, releases, event, log, clock, onUse } = options;
   /** Active directives of Rollouts that are gone, by uid of their objects: told once. */
   const told = new Set<string>();
 
   async function reconcile(entry: RolloutEntry): Promise<Again> {
     const observed = await gatherer.gather(entry);
     const plan = planRollout(observed);
+    const { rollout } = entry;
+    if (rollout !== undefined && releases.isRunning(entry, observed)) {
+      const turn = await releases.look(entry, rollout, observed, plan.findings);
+      if (turn !== undefined) return reconcileRelease(entry, rollout, plan, turn);
+    }
+    releases.leave(entry.key);
     // Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
     // something else fails; the failure comes last.
     const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
@@ -51,6 +63,23 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     }
     if (applied.status === 'rejected') throw applied.reason;
     return plan.afterMilliseconds === undefined ? {} : { afterMilliseconds: plan.afterMilliseconds };
+  }
+
+  /** The record comes first: what a crash leaves undone is done again by what it says. */
+  async function reconcileRelease(entry: RolloutEntry, rollout: Rollout, plan: Plan, turn: Turn): Promise<Again> {
+    const { record, phase, message, events, afterMilliseconds } = turn.plan;
+    for (const script of plan.scripts) await pins.ensure(script);
+    onUse(
+      entry.key,
+      plan.scripts.map(({ hash }) => hash),
+    );
+    const release = writtenRecord(record, styleOf(rollout), message);
+    const findings = [...plan.findings, ...releaseFindings(turn.plan, entry)];
+    await report(entry, { generation: entry.stored.generation, findings, phase, message, release });
+    for (const { type, reason, note } of events)
+      event(regardingRollout(entry.stored), { type, reason, action: 'Release', note });
+    await turn.carryOut();
+    return afterMilliseconds === undefined ? {} : { afterMilliseconds };
   }
 
   async function applyPlan(entry: RolloutEntry, plan: Plan): Promise<void> {
@@ -70,6 +99,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     for (const carrier of armed) await disarm(api, carrier);
     for (const carrier of left) tellLeft(key, carrier);
     onUse(key, undefined);
+    releases.leave(key);
     return {};
   }
 
@@ -91,16 +121,18 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       const patch = statusPatch(stored, what, clock.now());
       if (patch === undefined) return;
       try {
-        await api.patch(RESOURCES.rollout, name, 'merge', patch, {
-          subresource: 'status',
-          fieldManager: FIELD_MANAGER,
-          isAnswerRead: false,
-        });
+        const options = { subresource: 'status', fieldManager: FIELD_MANAGER } as const;
+        if (what.release === undefined)
+          await api.patch(RESOURCES.rollout, name, 'merge', patch, { ...options, isAnswerRead: false });
+        // The next look at a release may come before the watch does: it must not begin where this one began.
+        else index.set(entry.key, storedRollout(await api.patch(RESOURCES.rollout, name, 'merge', patch, options)));
         for (const finding of transitions(stored.status['conditions'], what.findings)) tell(entry, finding);
         return;
       } catch (error) {
         if (outcomeOf(error) === 'gone') return;
         if (outcomeOf(error) !== 'conflict') throw error;
+        // Somebody may have approved, jumped or aborted: that is looked at before anything is written over it.
+        if (what.release !== undefined) throw new TryAgain(`Rollout ${entry.key} has changed meanwhile`);
       }
       stored = storedRollout(await api.get(RESOURCES.rollout, name));
       if (stored.uid !== entry.stored.uid || stored.generation !== entry.stored.generation) {
@@ -129,6 +161,21 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       throw error;
     }
   };
+}
+
+/** What conditions say of a release (compat §2.2); a stall is told where there is one, and where there was. */
+function releaseFindings({ record, message, isStalled }: ReleasePlan, { stored }: RolloutEntry): Finding[] {
+  const { reason, outcome } = record;
+  const isOver = reason === 'Completed';
+  const findings: Finding[] = [{ type: 'Progressing', status: isOver ? 'False' : 'True', reason, message }];
+  if (isOver && outcome !== undefined) {
+    findings.push({ type: 'Succeeded', status: outcome === 'Success' ? 'True' : 'False', reason: outcome, message });
+  }
+  const wasStalled = conditionOf(stored.status['conditions'], 'Advancing') !== undefined;
+  if (isStalled) findings.push({ type: 'Advancing', status: 'False', reason: 'DeadlineExceeded', message });
+  else if (wasStalled)
+    findings.push({ type: 'Advancing', status: 'True', reason: 'Advancing', message: 'the release advances' });
+  return findings;
 }
 
 /** An error's words may differ each time (a port in them, say): the latest are told once in so long. */

@@ -31,6 +31,8 @@ export type Seen = {
   readonly hasOriginal: boolean;
   /** Label `rollouts.kruise.io/workload-type`, empty without. */
   readonly workloadType: string;
+  /** Of an object of ours: the Rollout that it is for, the directive that it was made by, and the content of what it follows. */
+  readonly made: { readonly rollout: string; readonly by: string; readonly from: string } | undefined;
 };
 
 const NO_DIRECTIVES: readonly CarriedDirective[] = [];
@@ -50,11 +52,19 @@ export function seen(object: JsonMap, isGateway = false): Seen {
     directives: directives.length === 0 ? NO_DIRECTIVES : directives,
     hasOriginal: stringAt(metadata, 'annotations', ANNOTATIONS.original) !== undefined,
     workloadType: stringAt(metadata, 'labels', LABELS.workloadType) ?? '',
+    made: madeOf(metadata),
   };
 }
 
+function madeOf(metadata: Json | undefined): Seen['made'] {
+  const rollout = stringAt(metadata, 'labels', LABELS.rollout);
+  if (rollout === undefined) return undefined;
+  const [by, from] = [ANNOTATIONS.madeBy, ANNOTATIONS.madeFrom].map((key) => stringAt(metadata, 'annotations', key));
+  return { rollout, by: by ?? '', from: from ?? '' };
+}
+
 /** API servers count generations of the spec alone; where they do not (Services), each version may be another content. */
-function contentOf(metadata: Json | undefined): string {
+export function contentOf(metadata: Json | undefined): string {
   const generation = member(metadata, 'generation');
   if (typeof generation !== 'number' || generation === 0) return stringAt(metadata, 'resourceVersion') ?? '';
   const written = JSON.stringify([generation, member(metadata, 'labels'), member(metadata, 'annotations')]);
@@ -93,6 +103,8 @@ export function isSameButVersion(a: Seen, b: Seen): boolean {
     a.isDeleting === b.isDeleting &&
     a.hasOriginal === b.hasOriginal &&
     a.workloadType === b.workloadType &&
+    a.made?.by === b.made?.by &&
+    a.made?.from === b.made?.from &&
     a.directives.length === b.directives.length &&
     a.directives.every(({ key, text }, i) => key === b.directives[i]?.key && text === b.directives[i]?.text)
   );

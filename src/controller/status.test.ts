@@ -53,13 +53,23 @@ test.each<[string, JsonMap | undefined, Report['phase'], JsonMap]>([
   expect(after(status, { ...report, phase })).toMatchObject({ phase, ...expected });
 });
 
-test.each(['Progressing', 'Disabling', 'Terminating'])(
-  'a Rollout that is %s keeps phase, message and step',
-  (phase) => {
-    const status = { phase, message: 'm', currentStepIndex: 1, currentStepState: 'StepPaused', canaryStatus: { x: 1 } };
-    expect(after(status, report)).toMatchObject({ ...status, observedGeneration: 3 });
-  },
-);
+test('where only an error is told, phase, message and step stay', () => {
+  const status = { phase: 'Progressing', message: 'm', currentStepIndex: 1, currentStepState: 'StepPaused' };
+  const { phase: _1, message: _2, ...error } = report;
+  expect(after({ ...status, canaryStatus: { x: 1 } }, error)).toMatchObject({ ...status, canaryStatus: { x: 1 } });
+});
+
+test('the fields of a release are what they are said to be, and what is said no longer goes', () => {
+  const before = { release: { weight: 20, startTime: 'x' }, canaryStatus: { x: 1 }, foreign: 1 };
+  const release = { currentStepIndex: 2, currentStepState: 'StepUpgrade', release: { startTime: 'x' } };
+  const patch = statusPatch(aRollout({ status: before }), { ...report, phase: 'Progressing', release }, new Date());
+  expect(patch?.['status']).toMatchObject({
+    phase: 'Progressing',
+    currentStepIndex: 2,
+    currentStepState: 'StepUpgrade',
+    release: { weight: null },
+  });
+});
 
 test('for any status: sub-statuses and foreign fields stay, and a second report writes nothing', () => {
   const statuses = fc.record(

@@ -1,42 +1,38 @@
 import { V1BETA1 } from '../api/names.ts';
-import { equal } from '../json/equal.ts';
+import { mergePatch } from '../json/merge-patch.ts';
 import { type Json, type JsonMap, stringAt } from '../json/value.ts';
 import type { Regarding } from './api.ts';
 import { type Finding, mergeConditions } from './conditions.ts';
 import type { StoredRollout } from './rollout-entry.ts';
 
-/** What a status is to say; phase and message only where no release is under way. */
+/** What a status is to say; phase and message are left out where only errors are told. */
 export type Report = {
   readonly generation: number;
   readonly phase?: string;
   readonly message?: string;
   readonly steps?: number;
   readonly findings: readonly Finding[];
+  /** The fields of a release, whole (see `src/release/record.ts`). */
+  readonly release?: JsonMap;
 };
-
-/** Phases that belong to a release or its end. */
-const IN_RELEASE = ['Progressing', 'Disabling', 'Terminating'];
 
 /**
  * The merge patch on `/status` by which a Rollout says what is reported; undefined when it does already. It names the
- * resourceVersion that it was computed from, since lists are written whole. Sub-statuses are not touched.
+ * resourceVersion that it was computed from, since lists are written whole.
  */
 export function statusPatch(stored: StoredRollout, report: Report, now: Date): JsonMap | undefined {
   const { status } = stored;
-  const after = { ...status, ...reported(status, report, now) };
-  if (equal(status, after)) return undefined;
-  const changed = Object.entries(after).filter(([key, value]) => !equal(status[key], value));
-  return { metadata: { resourceVersion: stored.resourceVersion }, status: Object.fromEntries(changed) };
+  const patch = mergePatch(status, { ...status, ...reported(status, report, now) });
+  return patch && { metadata: { resourceVersion: stored.resourceVersion }, status: patch };
 }
 
 function reported(status: JsonMap, report: Report, now: Date): JsonMap {
-  const phase = stringAt(status, 'phase') ?? '';
-  const isFree = report.phase !== undefined && !IN_RELEASE.includes(phase);
+  const { generation, phase, message, findings, release } = report;
   return {
-    observedGeneration: report.generation,
-    ...(isFree ? { phase: report.phase ?? '', message: report.message ?? '' } : {}),
-    conditions: mergeConditions(status['conditions'], report.findings, now),
-    ...(isFree ? stepFields(status, report) : required(status)),
+    observedGeneration: generation,
+    ...(phase === undefined ? {} : { phase, message: message ?? '' }),
+    conditions: mergeConditions(status['conditions'], findings, now),
+    ...(release ?? (phase === undefined ? required(status) : stepFields(status, report))),
   };
 }
 

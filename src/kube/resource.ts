@@ -51,6 +51,7 @@ function segment(name: string): string {
 export const RESOURCES = {
   rollout: resource('rollouts.kruise.io', 'v1beta1', 'rollouts', 'Rollout'),
   deployment: resource('apps', 'v1', 'deployments', 'Deployment'),
+  replicaSet: resource('apps', 'v1', 'replicasets', 'ReplicaSet'),
   service: resource('', 'v1', 'services', 'Service'),
   ingress: resource('networking.k8s.io', 'v1', 'ingresses', 'Ingress'),
   configMap: resource('', 'v1', 'configmaps', 'ConfigMap'),

@@ -1,14 +1,7 @@
-import { ANNOTATIONS, canaryName } from '../api/names.ts';
+import { canaryName } from '../api/names.ts';
 import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
-import { isOwnKey } from '../rewrite/own-keys.ts';
+import { copiedMetadata } from './copied-metadata.ts';
 import type { ServicePair } from './targets.ts';
-
-/**
- * Keys by which GitOps tools and Helm know what they manage. On a copy they would make the tool prune it
- * (compat W14): it is ours, not theirs.
- */
-const MANAGED_BY_OTHERS =
-  /^(argocd\.argoproj\.io\/|kustomize\.toolkit\.fluxcd\.io\/|helm\.toolkit\.fluxcd\.io\/|meta\.helm\.sh\/|app\.kubernetes\.io\/(instance|managed-by)$)/;
 
 /**
  * The canary Ingress beside a stable one (compat §4.6): same class, TLS, hosts and paths, but only the paths that lead to
@@ -29,8 +22,7 @@ export function canaryIngress(stable: JsonMap, routes: readonly ServicePair[]): 
     metadata: {
       name: canaryName(stringAt(metadata, 'name') ?? ''),
       ...(metadata['namespace'] === undefined ? {} : { namespace: metadata['namespace'] }),
-      ...copied('labels', metadata['labels']),
-      ...copied('annotations', metadata['annotations']),
+      ...copiedMetadata(metadata),
     },
     spec: {
       ...(ingressClassName === undefined ? {} : { ingressClassName }),
@@ -53,13 +45,4 @@ function canaryPath(path: Json, routes: readonly ServicePair[]): JsonMap[] {
   const pair = routes.find(({ stableService }) => stableService === stringAt(service, 'name'));
   if (!isMap(path) || !isMap(backend) || !isMap(service) || pair === undefined) return [];
   return [{ ...path, backend: { ...backend, service: { ...service, name: pair.canaryService } } }];
-}
-
-function copied(part: string, map: Json | undefined): JsonMap {
-  const entries = Object.entries(isMap(map) ? map : {}).filter(([key]) => isCopied(key));
-  return entries.length === 0 ? {} : { [part]: Object.fromEntries(entries) };
-}
-
-function isCopied(key: string): boolean {
-  return key !== ANNOTATIONS.lastApplied && !isOwnKey(key) && !MANAGED_BY_OTHERS.test(key);
 }

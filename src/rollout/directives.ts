@@ -31,6 +31,16 @@ export function armedDirective(rollout: Rollout): Directive {
   };
 }
 
+/** What a step's directive is written for. */
+export type DirectiveOptions = {
+  /** The revision that is released. */
+  readonly revision?: string;
+  /** The object was rewritten before in the same release. */
+  readonly continues?: boolean;
+  /** Another percentage than the step's own: on the way to it, or back. */
+  readonly weight?: number;
+};
+
 /**
  * What a step wants of a gateway object. Undefined for a step with neither traffic nor matches: the object is then what
  * it is without a release (compat §2.4).
@@ -44,12 +54,10 @@ export function stepDirective(
   target: Target,
   script: Script,
   matches: readonly JsonMap[],
-  revision = '',
-  continues = false,
+  { revision = '', continues = false, weight = percent(stepsOf(rollout)[step - 1]?.traffic) }: DirectiveOptions = {},
 ): Directive | undefined {
   const canaryStep = stepsOf(rollout)[step - 1];
   if (canaryStep === undefined) return undefined;
-  const weight = percent(canaryStep.traffic);
   if (weight === undefined && matches.length === 0) return undefined;
   const { name = '', namespace = 'default', uid = '' } = rollout.metadata;
   const action: GatewayAction = {

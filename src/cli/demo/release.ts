@@ -175,7 +175,7 @@ async function moveTo(
     const script = findScript(target.request, library)?.script;
     if (script === undefined) throw new Error(`no script for ${target.kind}`);
     const directive =
-      step === undefined ? undefined : stepDirective(rollout, step, target, script, terms, '', step > 1);
+      step === undefined ? undefined : stepDirective(rollout, step, target, script, terms, { continues: step > 1 });
     const key = directiveKey(rollout.metadata.name ?? '');
     const text = directive === undefined ? undefined : encodeDirective(directive);
     const before = server.get(target.kind, target.name);

@@ -118,7 +118,7 @@ function directiveOf(
 ): string | undefined {
   const { matches, violations } = conditionTerms(stepsOf(rollout)[step - 1]?.matches as Json | undefined, ['matches']);
   if (violations.length > 0) throw new Error(`step ${step} is refused before there is a directive`);
-  const directive = stepDirective(rollout, step, target, script, matches, 'v2', continues);
+  const directive = stepDirective(rollout, step, target, script, matches, { revision: 'v2', continues });
   return directive && encodeDirective(directive);
 }
 

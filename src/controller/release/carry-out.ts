@@ -1,0 +1,284 @@
+import type { Rollout } from '../../api/generated.ts';
+import { ANNOTATIONS, canaryName, LABELS } from '../../api/names.ts';
+import { mergePatch } from '../../json/merge-patch.ts';
+import { isMap, type Json, type JsonMap, member, stringAt } from '../../json/value.ts';
+import { outcomeOf } from '../../kube/api-error.ts';
+import { resourceVersionOf } from '../../kube/client.ts';
+import { RESOURCES, type Resource } from '../../kube/resource.ts';
+import type { GatewayTraffic, SetWish, Wish } from '../../release/observed.ts';
+import type { ReleaseRecord } from '../../release/record.ts';
+import { settingsOf } from '../../release/settings.ts';
+import { type Directive, directiveKey, encodeDirective, FORMAT } from '../../rewrite/directive.ts';
+import { canaryDeployment } from '../../rollout/canary-deployment.ts';
+import { canaryService } from '../../rollout/canary-service.ts';
+import { armedDirective, styleOf } from '../../rollout/directives.ts';
+import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
+import { contentOf } from '../seen.ts';
+import type { CanaryIngresses } from './canary-ingresses.ts';
+import { type GatewayObject, gatewayTraffic, wantedDirective } from './gateways.ts';
+import { ownSelector, pinOf } from './observe.ts';
+import type { DeploymentSeen } from './scene-objects.ts';
+import type { Scene } from './scenes.ts';
+import { Denied, type Steer } from './steer.ts';
+
+/** What a release acts on. */
+export type Stage = {
+  readonly rollout: Rollout;
+  readonly namespace: string;
+  readonly workloadName: string;
+  readonly scene: Scene;
+  readonly gateways: readonly GatewayObject[];
+  readonly record: ReleaseRecord;
+};
+
+export type CarryOutOptions = { readonly api: Api; readonly steer: Steer; readonly ingresses: CanaryIngresses };
+
+/**
+ * Makes everything what the step machine wishes for; what is so already costs no call. Each write names the version of
+ * the object that the wish was computed from.
+ *
+ * @throws Denied, TryAgain, or what the API server answers: the first of them, when all that could be done is done.
+ */
+export function createCarryOut({
+  api,
+  steer,
+  ingresses,
+}: CarryOutOptions): (wish: Wish, stage: Stage) => Promise<void> {
+  async function workload(wish: Wish['workload'], stage: Stage): Promise<void> {
+    const seen = stage.scene.deployment(stage.workloadName);
+    if (wish === 'keep' || seen === undefined) return;
+    const key = directiveKey(stage.rollout.metadata.name ?? '');
+    const present = seen.directives.find(({ rollout }) => directiveKey(rollout.name) === key);
+    if (present?.action.type !== 'workload') return; // there is nothing that a release could go on with
+    const wanted = wish === 'armed' ? armedDirective(stage.rollout) : workloadDirective(wish, present, stage);
+    if (isSame(wanted, present) && steer.isInEffect(seen.uid, seen.content)) return;
+    const name = { namespace: stage.namespace, name: seen.name };
+    const text = encodeDirective(wanted);
+    await steer.write({ resource: RESOURCES.deployment, name, key, text, content: seen.content });
+  }
+
+  async function sets(wishes: Wish['sets'], { scene, workloadName, namespace }: Stage): Promise<void> {
+    const owner = scene.deployment(workloadName);
+    const known = owner === undefined ? [] : scene.setsOf(owner);
+    for (const wish of wishes) {
+      const seen = known.find(({ name }) => name === wish.name);
+      if (seen === undefined) continue;
+      const { uid, resourceVersion } = seen;
+      const name = { namespace, name: seen.name };
+      if (wish.isRemoved) await gone(api.delete(RESOURCES.replicaSet, name, { uid, resourceVersion }));
+      else await write(RESOURCES.replicaSet, name, setPatch(wish, resourceVersion));
+    }
+  }
+
+  async function extraDeployment(wish: Wish['canaryDeployment'], stage: Stage): Promise<void> {
+    if (wish === 'keep') return;
+    const { scene, workloadName, namespace, rollout } = stage;
+    const extra = scene.canaryOf(workloadName);
+    if (wish === 'absent') {
+      if (extra === undefined || extra.isDeleting) return;
+      await gone(api.delete(RESOURCES.deployment, { namespace, name: extra.name }, { uid: extra.uid }));
+      return;
+    }
+    if (extra !== undefined) {
+      if (extra.replicas === wish.replicas) return;
+      const body = { metadata: { resourceVersion: extra.resourceVersion }, spec: { replicas: wish.replicas } };
+      return write(RESOURCES.deployment, { namespace, name: extra.name }, body);
+    }
+    const seen = scene.deployment(workloadName);
+    if (seen === undefined) return;
+    const object = await api.get(RESOURCES.deployment, { namespace, name: workloadName });
+    if (contentOf(object['metadata']) !== seen.content) throw changed('Deployment', namespace, workloadName);
+    const podMetadata = rollout.spec?.strategy.canary?.patchPodTemplateMetadata ?? {};
+    const made = canaryDeployment(object, ownSpecOf(seen), wish.replicas, podMetadata, rollout.metadata.name ?? '');
+    await create(RESOURCES.deployment, made);
+  }
+
+  async function pins(wish: Wish['pin'], stage: Stage): Promise<void> {
+    if (wish === 'keep') return;
+    for (const { service } of settingsOf(stage.rollout).routings) {
+      const object = stage.scene.service(service);
+      if (object === undefined) continue;
+      const content = contentOf(object['metadata']);
+      const uid = stringAt(object, 'metadata', 'uid') ?? '';
+      const pin = pinOf(object, stage.rollout);
+      if ((pin ?? 'none') === wish && (pin === undefined || steer.isInEffect(uid, content))) continue;
+      const key = directiveKey(stage.rollout.metadata.name ?? '');
+      const text = wish === 'none' ? undefined : encodeDirective(pinDirective(wish, pin !== undefined, stage));
+      const name = { namespace: stage.namespace, name: service };
+      await steer.write({ resource: RESOURCES.service, name, key, text, content });
+    }
+  }
+
+  async function canaryServices(wish: Wish['canaryService'], stage: Stage): Promise<void> {
+    if (wish === 'keep') return;
+    const { rollout, scene, namespace } = stage;
+    for (const { service } of settingsOf(rollout).routings) {
+      const stable = scene.service(service);
+      const present = scene.service(canaryName(service));
+      const isOurs = stringAt(present, 'metadata', 'labels', LABELS.rollout) === rollout.metadata.name;
+      if (wish === 'absent') {
+        if (present === undefined || !isOurs) continue;
+        const uid = stringAt(present, 'metadata', 'uid') ?? '';
+        await gone(api.delete(RESOURCES.service, { namespace, name: canaryName(service) }, { uid }));
+        continue;
+      }
+      if (stable === undefined) continue;
+      const made = canaryService(stable, ownSelector(stable, rollout), wish, rollout.metadata.name ?? '');
+      if (present === undefined) await create(RESOURCES.service, made);
+      else if (!isOurs) throw new Denied(foreign('Service', namespace, canaryName(service)));
+      else await update(RESOURCES.service, present, made);
+    }
+  }
+
+  async function traffic(wish: Wish['traffic'], stage: Stage): Promise<void> {
+    if (wish === 'keep') return;
+    const settled = await Promise.allSettled(stage.gateways.map((object) => steered(object, wish, stage)));
+    for (const each of settled) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async function steered(object: GatewayObject, wish: GatewayTraffic | 'none', stage: Stage): Promise<void> {
+    const { rollout, record, namespace } = stage;
+    const { placed, resource, seen } = object;
+    const now = gatewayTraffic(rollout, object, record.canary);
+    const wanted = wish === 'none' ? undefined : wantedDirective(rollout, object, wish, record.canary);
+    if (placed.target.request.contract === 'ingress')
+      return ingresses.write(object, wanted === undefined ? undefined : encodeDirective(wanted), rollout, namespace);
+    const isThere = wanted === undefined ? now === 'none' : typeof now === 'object' && isSameTraffic(now, wish);
+    if (isThere && (now === 'none' || steer.isInEffect(seen.uid, seen.content))) return;
+    const key = directiveKey(rollout.metadata.name ?? '');
+    const text = wanted === undefined ? undefined : encodeDirective(wanted);
+    const name = { namespace, name: seen.name };
+    await steer.write({ resource, name, key, text, content: seen.content });
+  }
+
+  async function create(resource: Resource, object: JsonMap): Promise<void> {
+    try {
+      await api.create(resource, object, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
+    } catch (error) {
+      if (outcomeOf(error) !== 'exists') throw error;
+      const name = stringAt(object, 'metadata', 'name') ?? '';
+      const namespace = stringAt(object, 'metadata', 'namespace') ?? '';
+      const present = await api.get(resource, { namespace, name });
+      const isOurs =
+        stringAt(present, 'metadata', 'labels', LABELS.rollout) ===
+        stringAt(object, 'metadata', 'labels', LABELS.rollout);
+      if (!isOurs) throw new Denied(foreign(resource.kind, namespace, name));
+      throw new TryAgain(`${resource.kind} ${namespace}/${name} has just been made`);
+    }
+  }
+
+  /** Brings the parts of an object of ours that we write to what they are to be; what others gave out stays. */
+  async function update(resource: Resource, present: JsonMap, made: JsonMap): Promise<void> {
+    const name = {
+      namespace: stringAt(made, 'metadata', 'namespace') ?? '',
+      name: stringAt(made, 'metadata', 'name') ?? '',
+    };
+    const [spec, wanted] = [mapAt(present, 'spec'), mapAt(made, 'spec')];
+    // Fields that only the API server writes are in none of ours.
+    const known = Object.fromEntries(Object.entries(spec).filter(([key]) => key in wanted));
+    const change = mergePatch(known, { ...wanted, ports: withDefaults(wanted['ports'], spec['ports']) });
+    if (change === undefined) return;
+    await write(resource, name, { metadata: { resourceVersion: resourceVersionOf(present) }, spec: change });
+  }
+
+  async function write(resource: Resource, name: { namespace: string; name: string }, body: Json): Promise<void> {
+    await api.patch(resource, name, 'merge', body, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
+  }
+
+  return async (wish, stage) => {
+    const settled = await Promise.allSettled([
+      workload(wish.workload, stage),
+      sets(wish.sets, stage),
+      extraDeployment(wish.canaryDeployment, stage),
+      pins(wish.pin, stage),
+      canaryServices(wish.canaryService, stage),
+      traffic(wish.traffic, stage),
+    ]);
+    for (const each of settled) if (each.status === 'rejected') throw each.reason;
+  };
+}
+
+function setPatch({ replicas, minReadySeconds, floor }: SetWish, resourceVersion: string): JsonMap {
+  const spec = {
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+  };
+  const mark = floor === undefined ? {} : { annotations: { [ANNOTATIONS.floor]: floor ? 'true' : null } };
+  return { metadata: { resourceVersion, ...mark }, ...(Object.keys(spec).length === 0 ? {} : { spec }) };
+}
+
+function workloadDirective(wish: Exclude<Wish['workload'], string>, present: Directive, stage: Stage): Directive {
+  const { rollout, record } = stage;
+  const { namespace = '', name = '', uid = '' } = rollout.metadata;
+  const armed = armedDirective(rollout).action;
+  const onDelete = armed.type === 'armed' ? armed.onDelete : undefined;
+  return {
+    format: FORMAT,
+    rollout: { namespace, name, uid },
+    revision: present.revision,
+    step: record.step,
+    continues: true,
+    action: {
+      type: 'workload',
+      style: styleOf(rollout),
+      stable: record.stable,
+      ...wish,
+      ...(onDelete === undefined ? {} : { onDelete }),
+    },
+  };
+}
+
+function pinDirective(podTemplateHash: string, continues: boolean, { rollout, record }: Stage): Directive {
+  const { namespace = '', name = '', uid = '' } = rollout.metadata;
+  return {
+    format: FORMAT,
+    rollout: { namespace, name, uid },
+    revision: record.canary,
+    step: record.step,
+    continues,
+    action: { type: 'service', selector: { [LABELS.podTemplateHash]: podTemplateHash } },
+  };
+}
+
+/** Which step it was written in makes no difference to an object. */
+function isSame(a: Directive, b: Directive): boolean {
+  const plain = (directive: Directive) => encodeDirective({ ...directive, step: 0, continues: true });
+  return plain(a) === plain(b);
+}
+
+function isSameTraffic(a: GatewayTraffic, b: GatewayTraffic | 'none'): boolean {
+  return b !== 'none' && a.step === b.step && a.weight === b.weight;
+}
+
+/** The owner's own settings of the fields that a release rewrites, as fields of a Deployment. */
+function ownSpecOf({ own }: DeploymentSeen): JsonMap {
+  return own.fields;
+}
+
+/** The API server fills in what a port leaves out; where nothing else differs they are the same ports. */
+function withDefaults(wanted: Json | undefined, present: Json | undefined): Json {
+  if (!Array.isArray(wanted) || !Array.isArray(present) || wanted.length !== present.length) return wanted ?? [];
+  return wanted.map((port: Json, i) => ({ ...(isMap(present[i]) ? present[i] : {}), ...(isMap(port) ? port : {}) }));
+}
+
+function mapAt(object: JsonMap, key: string): JsonMap {
+  const value = member(object, key);
+  return isMap(value) ? value : {};
+}
+
+function foreign(kind: string, namespace: string, name: string): string {
+  return `${kind} ${namespace}/${name} exists and is not Sluice's; rename or delete it, its name is needed for the new version`;
+}
+
+function changed(kind: string, namespace: string, name: string): TryAgain {
+  return new TryAgain(`${kind} ${namespace}/${name} has changed meanwhile`);
+}
+
+/** What is gone already need not be deleted. */
+async function gone(deletion: Promise<void>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (outcomeOf(error) !== 'gone') throw error;
+  }
+}

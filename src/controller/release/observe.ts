@@ -1,0 +1,131 @@
+import type { Rollout } from '../../api/generated.ts';
+import { canaryName, LABELS } from '../../api/names.ts';
+import { at, isMap, type JsonMap, stringAt } from '../../json/value.ts';
+import type { Observed, ReplicaSet, ServicePair, Workload } from '../../release/observed.ts';
+import { settingsOf } from '../../release/settings.ts';
+import { directiveKey, readDirective } from '../../rewrite/directive.ts';
+import { ownOf } from '../../rewrite/own-keys.ts';
+import { styleOf } from '../../rollout/directives.ts';
+import { contentOf, type Seen } from '../seen.ts';
+import { type GatewayObject, gatewayTraffic, isGatewayInEffect } from './gateways.ts';
+import type { DeploymentSeen, ReplicaSetSeen } from './scene-objects.ts';
+import type { Scene } from './scenes.ts';
+
+/** What a release is observed from. */
+export type Surroundings = {
+  readonly rollout: Rollout;
+  readonly isDeleting: boolean;
+  readonly obstacle: string | undefined;
+  readonly workloadName: string;
+  readonly scene: Scene;
+  readonly gateways: readonly GatewayObject[];
+  /** Objects that the Rollout names and that are not there, or have no script. */
+  readonly missingGateways: number;
+  /** The revision that gateway objects are steered for; empty before a release begins. */
+  readonly revision: string;
+  /** Whether an object was seen to be what its directives say, with this content. */
+  readonly isVerified: (uid: string, content: string) => boolean;
+};
+
+/** Puts together what the step machine decides by: pure. */
+export function observe(around: Surroundings): Observed {
+  const { rollout, scene, workloadName, gateways, isVerified } = around;
+  const deployment = scene.deployment(workloadName);
+  const extra = scene.canaryOf(workloadName);
+  const isSeenVerified = ({ uid, content }: Seen) => isVerified(uid, content);
+  return {
+    rollout,
+    style: styleOf(rollout),
+    isDeleting: around.isDeleting,
+    obstacle: around.obstacle,
+    workload: deployment && workload(deployment, around),
+    canary: extra && {
+      desired: extra.replicas,
+      template: extra.template,
+      isDeleting: extra.isDeleting,
+      sets: scene.setsOf(extra).map(replicaSet),
+    },
+    services: settingsOf(rollout).routings.map(({ service }) => servicePair(service, around)),
+    gateways: [
+      ...gateways.map((object) => ({
+        traffic: gatewayTraffic(rollout, object, around.revision),
+        isInEffect: isGatewayInEffect(object, isSeenVerified),
+      })),
+      // They keep traffic from moving on, and are in nobody's way back.
+      ...Array.from({ length: around.missingGateways }, () => ({ traffic: 'none', isInEffect: true }) as const),
+    ],
+  };
+}
+
+function workload(seen: DeploymentSeen, { rollout, scene, isVerified }: Surroundings): Workload {
+  const own = seen.directives.find(({ rollout: { name } }) => name === rollout.metadata.name);
+  const directive = own?.action.type === 'workload' ? own : undefined;
+  return {
+    replicas: seen.replicas,
+    generation: seen.generation,
+    isObserved: seen.isObserved,
+    template: seen.template,
+    isPaused: seen.isPaused,
+    directive,
+    isInEffect: directive === undefined || isVerified(seen.uid, seen.content),
+    own: seen.own,
+    rolloutId: seen.rolloutId,
+    updated: seen.updated,
+    available: seen.available,
+    total: seen.total,
+    sets: scene.setsOf(seen).map(replicaSet),
+  };
+}
+
+function replicaSet(seen: ReplicaSetSeen): ReplicaSet {
+  const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, hasFloor } = seen;
+  return { name, template, podTemplateHash, desired, created, ready, minReadySeconds, hasFloor };
+}
+
+function servicePair(name: string, { rollout, scene, isVerified }: Surroundings): ServicePair {
+  const service = scene.service(name);
+  const canary = scene.service(canaryName(name));
+  const isOurs = stringAt(canary, 'metadata', 'labels', LABELS.rollout) === rollout.metadata.name;
+  return {
+    stable: name,
+    pin: service && pinOf(service, rollout),
+    isInEffect:
+      service === undefined || isPlainObject(service) || isVerified(uidOf(service), contentOf(service['metadata'])),
+    ready: scene.endpoints(name).ready.size,
+    canary:
+      canary === undefined || !isOurs
+        ? undefined
+        : {
+            revision: stringAt(canary, 'spec', 'selector', LABELS.podTemplateHash) ?? '',
+            ready: scene.endpoints(canaryName(name)).ready.size,
+          },
+  };
+}
+
+/** What our directive on a stable Service adds to its selector. */
+export function pinOf(service: JsonMap, rollout: Rollout): string | undefined {
+  const key = directiveKey(rollout.metadata.name ?? '');
+  const text = ownOf(service).directives.get(key);
+  const directive = text === undefined ? undefined : readDirective(key, text);
+  const selector = directive?.action.type === 'service' ? directive.action.selector : undefined;
+  return selector?.[LABELS.podTemplateHash];
+}
+
+/** The selector of a stable Service as its owner wrote it. */
+export function ownSelector(service: JsonMap, rollout: Rollout): JsonMap {
+  const selector = at(service, ['spec', 'selector']);
+  const own = isMap(selector) ? selector : {};
+  if (pinOf(service, rollout) === undefined) return own;
+  const { [LABELS.podTemplateHash]: _, ...rest } = own;
+  return rest;
+}
+
+/** Whether nothing of an object is rewritten. */
+export function isPlainObject(object: JsonMap): boolean {
+  const { directives, original } = ownOf(object);
+  return directives.size === 0 && original === undefined;
+}
+
+function uidOf(object: JsonMap): string {
+  return stringAt(object, 'metadata', 'uid') ?? '';
+}

@@ -1,0 +1,162 @@
+import type { JsonMap } from '../../json/value.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { RESOURCES, type Resource } from '../../kube/resource.ts';
+import { TryAgain } from '../api.ts';
+import type { RolloutIndex } from '../rollout-index.ts';
+import type { Change, Watch, Watcher } from '../watcher.ts';
+import {
+  type DeploymentSeen,
+  deploymentSeen,
+  type ReplicaSetSeen,
+  replicaSetSeen,
+  sliceSeen,
+} from './scene-objects.ts';
+
+/** What belongs to the releases of one namespace. */
+export type Scene = {
+  deployment(name: string): DeploymentSeen | undefined;
+  /** The canary Deployment of a workload. */
+  canaryOf(workload: string): DeploymentSeen | undefined;
+  setsOf(deployment: DeploymentSeen): readonly ReplicaSetSeen[];
+  /** The whole object. */
+  service(name: string): JsonMap | undefined;
+  /** Names of the endpoints of a Service, without repetitions. */
+  endpoints(service: string): { readonly ready: ReadonlySet<string>; readonly all: ReadonlySet<string> };
+};
+
+/**
+ * Watches what releases need to see closely (whole Deployments, ReplicaSets, Services, EndpointSlices), in the namespaces
+ * where one runs and only as long.
+ */
+export type Scenes = {
+  /** @throws TryAgain until everything in the namespace has been seen once; an event tells when. */
+  of(namespace: string, rolloutKey: string): Scene;
+  /** The Rollout needs it no longer. */
+  leave(rolloutKey: string): void;
+  close(): void;
+};
+
+export type ScenesOptions = {
+  readonly watcher: Watcher;
+  readonly index: RolloutIndex;
+  readonly clock: Clock;
+  /** Something happened that matters to these Rollouts. */
+  readonly queue: (keys: Iterable<string>) => void;
+};
+
+/** So long a namespace stays watched after its last release: the next one may be near. */
+const LINGER_MILLISECONDS = 60_000;
+
+type Open = {
+  readonly users: Set<string>;
+  readonly watches: readonly Watch<unknown>[];
+  readonly scene: Scene;
+  cancelClosing: () => void;
+};
+
+export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Scenes {
+  const open = new Map<string, Open>();
+
+  function start(namespace: string): Open {
+    const users = new Set<string>();
+    const tell = () => queue(users);
+    const naming = (kind: string, group: string, name: string) => queue(index.naming({ group, kind, name }, namespace));
+    const watch = <T>(
+      resource: Resource,
+      trim: (object: JsonMap) => T,
+      onChange: (change: Change<T>) => void,
+      labelSelector?: string,
+    ) =>
+      watcher.watch<T>({
+        resource,
+        selection: { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) },
+        trim,
+        onChange,
+        onState: tell,
+      });
+    const workload = ({ name, canaryOf }: DeploymentSeen) => naming('Deployment', 'apps', canaryOf || name);
+    const deployments = watch(RESOURCES.deployment, deploymentSeen, ({ before, after }) => {
+      for (const seen of [before, after]) if (seen !== undefined) workload(seen);
+    });
+    const sets = watch(RESOURCES.replicaSet, replicaSetSeen, ({ before, after }) => {
+      const seen = after ?? before;
+      const owner = seen && deployments.get(namespace, seen.ownerName);
+      if (owner !== undefined) workload(owner);
+    });
+    const service = (name: string) => {
+      naming('Service', '', name);
+      if (name.endsWith(CANARY)) naming('Service', '', name.slice(0, -CANARY.length));
+    };
+    const services = watch(
+      RESOURCES.service,
+      (object) => object,
+      ({ before, after }) => {
+        service(nameOf(after ?? before));
+      },
+    );
+    const slices = watch(RESOURCES.endpointSlice, sliceSeen, ({ before, after }) => {
+      const seen = after ?? before;
+      if (seen !== undefined) service(seen.service);
+    });
+    return {
+      users,
+      watches: [deployments, sets, services, slices],
+      cancelClosing: () => undefined,
+      scene: {
+        deployment: (name) => deployments.get(namespace, name),
+        canaryOf: (name) => [...deployments.values()].find(({ canaryOf }) => canaryOf === name),
+        setsOf: ({ uid }) => [...sets.values()].filter(({ owner }) => owner === uid),
+        service: (name) => services.get(namespace, name),
+        endpoints(name) {
+          const own = [...slices.values()].filter((slice) => slice.service === name);
+          return {
+            ready: new Set(own.flatMap(({ ready }) => ready)),
+            all: new Set(own.flatMap(({ all }) => all)),
+          };
+        },
+      },
+    };
+  }
+
+  function leave(rolloutKey: string): void {
+    for (const [namespace, entry] of open) {
+      if (!entry.users.delete(rolloutKey) || entry.users.size > 0) continue;
+      entry.cancelClosing();
+      entry.cancelClosing = clock.after(LINGER_MILLISECONDS, () => {
+        if (entry.users.size > 0) return;
+        open.delete(namespace);
+        for (const each of entry.watches) each.close();
+      });
+    }
+  }
+
+  return {
+    of(namespace, rolloutKey) {
+      const entry = open.get(namespace) ?? start(namespace);
+      open.set(namespace, entry);
+      entry.cancelClosing();
+      entry.users.add(rolloutKey);
+      const late = entry.watches.find((each) => !each.hasSynced());
+      if (late !== undefined) {
+        const why = late.state().message || 'its objects have not all been seen yet';
+        throw new TryAgain(`namespace ${namespace}: ${why}`);
+      }
+      return entry.scene;
+    },
+    leave,
+    close() {
+      for (const { watches, cancelClosing } of open.values()) {
+        cancelClosing();
+        for (const each of watches) each.close();
+      }
+      open.clear();
+    },
+  };
+}
+
+const CANARY = '-canary';
+
+function nameOf(object: JsonMap | undefined): string {
+  const metadata = object?.['metadata'];
+  return typeof metadata === 'object' && metadata !== null && 'name' in metadata ? String(metadata['name']) : '';
+}

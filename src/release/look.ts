@@ -1,0 +1,152 @@
+import type { CanaryStep } from '../api/generated.ts';
+import type { Place } from './network.ts';
+import type { Observed, Wish } from './observed.ts';
+import { type Versions, versionsOf } from './pods.ts';
+import type { ReleaseRecord } from './record.ts';
+import { stepReplicas } from './replicas.ts';
+import { type ReleaseSettings, settingsOf } from './settings.ts';
+
+/** Something that people are told of. */
+export type ReleaseEvent = { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly note: string };
+
+/** Everything that a state of the machine decides by. */
+export type Look = {
+  readonly observed: Observed;
+  readonly record: ReleaseRecord;
+  readonly settings: ReleaseSettings;
+  readonly versions: Versions;
+  readonly step: CanaryStep | undefined;
+  /** Pods of the new version that a step (1-based) asks for. */
+  readonly target: (step: number) => number;
+  readonly place: Place;
+  readonly now: number;
+  /** Whether nothing has moved for longer than the deadline. */
+  readonly isStalled: boolean;
+};
+
+/** What a state decides: to go to another one, or to stay and wish. */
+export type Decision =
+  | { readonly kind: 'go'; readonly change: Partial<ReleaseRecord>; readonly event: ReleaseEvent | undefined }
+  | {
+      readonly kind: 'stay';
+      readonly record: ReleaseRecord;
+      readonly wish: Partial<Wish>;
+      readonly message: string;
+      /** Milliseconds. */
+      readonly after: number | undefined;
+      /** It waits for people or for a time that was set, so that no deadline runs. */
+      readonly isExpected: boolean;
+    };
+
+export function go(change: Partial<ReleaseRecord>, event?: ReleaseEvent): Decision {
+  return { kind: 'go', change, event };
+}
+
+/** What is known of why a state waits. */
+export type Wait = {
+  readonly waitingFor: string;
+  readonly after?: number | undefined;
+  readonly isExpected?: boolean;
+  readonly settled?: Partial<ReleaseRecord> | undefined;
+};
+
+export function lookAt(observed: Observed, before: ReleaseRecord, now: number): Look {
+  const settings = settingsOf(observed.rollout);
+  const { workload, canary: extra, style } = observed;
+  const versions: Versions =
+    workload === undefined
+      ? { stable: undefined, canary: undefined, others: [] }
+      : versionsOf(workload, extra, before.stable, before.canary);
+  const record = counted(before, observed, versions, now);
+  const steps = settings.steps;
+  const place: Place = {
+    observed,
+    versions: {
+      stable: versions.stable?.podTemplateHash,
+      canary: versions.canary?.podTemplateHash,
+      ready: versions.stable?.ready ?? 0,
+      canaryReady: versions.canary?.ready ?? 0,
+    },
+    record,
+    now,
+    graceMilliseconds: settings.graceMilliseconds,
+  };
+  return {
+    observed,
+    record,
+    settings,
+    versions,
+    step: steps[record.step - 1],
+    target: (step) => stepReplicas(steps[step - 1]?.replicas ?? '100%', workload?.replicas ?? 0, style),
+    place,
+    now,
+    isStalled: now - record.progressTime >= settings.deadlineMilliseconds,
+  };
+}
+
+/** The record with what is counted: pods, revisions, and when anything of it last moved. */
+function counted(
+  record: ReleaseRecord,
+  { workload, gateways, services }: Observed,
+  versions: Versions,
+  now: number,
+): ReleaseRecord {
+  const { stable, canary, others } = versions;
+  const pods = { created: canary?.created ?? 0, ready: canary?.ready ?? 0 };
+  const moving = [
+    ...[stable, canary, ...others].map((set) => `${set?.created ?? 0}/${set?.ready ?? 0}`),
+    ...gateways.map(({ traffic }) =>
+      typeof traffic === 'string' ? traffic : `${traffic.step}:${traffic.weight ?? ''}`,
+    ),
+    ...services.map(({ pin, canary: service }) => `${pin ?? ''}:${service?.ready ?? ''}`),
+  ].join(' ');
+  const isMoving = moving !== record.progress;
+  return {
+    ...record,
+    pods,
+    stableRevision: stable?.podTemplateHash ?? record.stableRevision,
+    podTemplateHash: canary?.podTemplateHash ?? (canary === undefined ? '' : record.podTemplateHash),
+    workloadGeneration: workload?.generation ?? record.workloadGeneration,
+    progress: moving,
+    progressTime: isMoving ? now : record.progressTime,
+  };
+}
+
+/** Stays in the state; says so in words that clients of OpenKruise look for (compat §2.2). */
+export function stay(
+  look: Look,
+  wish: Partial<Wish>,
+  { waitingFor, after, isExpected = false, settled }: Wait,
+): Decision {
+  const { settings, now } = look;
+  const record = { ...look.record, ...settled };
+  const left = record.progressTime + settings.deadlineMilliseconds - now;
+  const deadline = isExpected || left <= 0 ? undefined : left;
+  const times = [after, deadline].filter((time) => time !== undefined);
+  return {
+    kind: 'stay',
+    record,
+    wish,
+    message: messageOf(look, waitingFor),
+    after: times.length === 0 ? undefined : Math.max(0, Math.min(...times)),
+    isExpected,
+  };
+}
+
+function messageOf({ record, settings }: Look, waitingFor: string): string {
+  const place = `step(${record.step}/${settings.steps.length})`;
+  if (record.reason === 'Initializing') return `the release begins: waits for ${waitingFor}`;
+  if (record.outcome !== undefined) return `${record.outcome}: waits for ${waitingFor}`;
+  if (record.reason === 'Paused') return `Rollout is paused in ${place}: waits for ${waitingFor}`;
+  if (record.state === 'StepPaused')
+    return waitingFor.startsWith('duration')
+      ? `Rollout is in ${place}, and waits ${waitingFor} to enter the next step`
+      : `Rollout is in ${place}, and needs manual confirmation to enter the next step: kubectl sluice approve`;
+  const doing = record.state === 'StepUpgrade' ? 'upgrading workload' : 'moving traffic';
+  return `Rollout is in ${place}, and ${doing}: waits for ${waitingFor}`;
+}
+
+/** Two wishes as one; sets are wished for in both. */
+export function merged(first: Partial<Wish> = {}, second: Partial<Wish> = {}): Partial<Wish> {
+  return { ...first, ...second, sets: [...(first.sets ?? []), ...(second.sets ?? [])] };
+}

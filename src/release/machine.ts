@@ -1,0 +1,435 @@
+import { finish } from './finish.ts';
+import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay } from './look.ts';
+import { reach } from './network.ts';
+import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
+import { planHash } from './plan-hash.ts';
+import { rest, towards } from './pods.ts';
+import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
+import { retreat } from './retreat.ts';
+import { settingsOf, steersTraffic, weightOf } from './settings.ts';
+import { carriedBy } from './walk.ts';
+
+export type Phase = 'Initial' | 'Healthy' | 'Progressing' | 'Disabling' | 'Disabled' | 'Terminating';
+
+/** What a release is to do next, what is to be remembered, and what is to be said. */
+export type ReleasePlan = {
+  readonly record: ReleaseRecord;
+  readonly phase: Phase;
+  readonly message: string;
+  readonly wish: Wish;
+  readonly events: readonly ReleaseEvent[];
+  /** When to look again although nothing has happened. */
+  readonly afterMilliseconds: number | undefined;
+  /** Whether it has made no progress for longer than its deadline. */
+  readonly isStalled: boolean;
+};
+
+/** More transitions than these in one look are a fault of ours. */
+const MOST_TRANSITIONS = 64;
+
+/**
+ * The step machine of a release: pure. It looks at what is there, goes through as many states as are done, and says what
+ * everything is to be in the state where it has to wait. The record is stored before the wish is carried out, so that a
+ * crash in between costs a repetition and nothing else.
+ *
+ * ```
+ *               ┌────────────────────────────── InRolling, for each step ─────────────────────────────┐
+ * Initializing ─► BeforeStepUpgrade ─► StepUpgrade ─► StepTrafficRouting ─► StepPaused ─► StepReady ──┴─► Finalising
+ *  old version     Services: pinned,    pods of the    canary Services,      rest: time,    next step       traffic and
+ *  at full size,   or open where the    new version    gateways, grace,      or approval    (or a jump)     Services open,
+ *  nothing else    step has no traffic                 then old pods go                                     native rollout,
+ *       ▲                                                                                                   Completed
+ *       ├──── another version (Superseded): from any state
+ *       │
+ *       └──── retry ◄── Paused ◄── Abort, Failure: traffic back, pods back, held
+ *
+ *  the old template (Rollback): Cancelling: traffic back, pods back, Services open, Completed
+ *  paused (spec.strategy.paused): InRolling ◄─► Paused: everything rests where it is
+ * ```
+ *
+ * @returns undefined when no release runs and none begins.
+ */
+export function planRelease(
+  observed: Observed,
+  before: ReleaseRecord | undefined,
+  now: number,
+): ReleasePlan | undefined {
+  let record = before !== undefined && before.reason !== 'Completed' ? before : begun(observed, now);
+  if (record === undefined) return undefined;
+  const events: ReleaseEvent[] = [];
+  if (record !== before)
+    events.push({ type: 'Normal', reason: 'Progressing', note: `a release begins: ${record.canary}` });
+  for (let transitions = 0; transitions < MOST_TRANSITIONS; transitions++) {
+    const look = lookAt(observed, record, now);
+    const decision: Decision = interrupted(look) ?? handled(look);
+    if (decision.kind === 'stay') return planOf(look, decision, events);
+    if (decision.event !== undefined) events.push(decision.event);
+    record = moved(record, decision.change, now);
+    if (record.reason === 'Completed') return completed(lookAt(observed, record, now), events);
+  }
+  throw new Error(`a release goes from state to state without end: ${JSON.stringify(record)}`);
+}
+
+/** The record of a release that begins now; undefined when nothing is held. */
+function begun(observed: Observed, now: number): ReleaseRecord | undefined {
+  const { workload, rollout } = observed;
+  const directive = workload?.directive;
+  if (workload === undefined || directive?.action.type !== 'workload') return undefined;
+  const { steps } = settingsOf(rollout);
+  return {
+    reason: 'Initializing',
+    step: 1,
+    next: steps.length > 1 ? 2 : -1,
+    state: 'BeforeStepUpgrade',
+    finalising: undefined,
+    rolloutId: workload.rolloutId || directive.revision,
+    planHash: planHash(rollout),
+    stableRevision: '',
+    podTemplateHash: '',
+    stable: directive.action.stable,
+    // Taken back before it was seen: there is no new version.
+    canary: directive.revision === directive.action.stable ? '' : directive.revision,
+    pods: { created: 0, ready: 0 },
+    workloadGeneration: workload.generation,
+    stateTime: now,
+    startTime: now,
+    finishTime: undefined,
+    outcome: undefined,
+    request: undefined,
+    traffic: NO_TRAFFIC,
+    network: '',
+    networkTime: undefined,
+    progress: '',
+    progressTime: now,
+  };
+}
+
+function moved(record: ReleaseRecord, change: Partial<ReleaseRecord>, now: number): ReleaseRecord {
+  return { ...record, stateTime: now, progressTime: now, ...change };
+}
+
+/** What ends or turns a release, in whatever state it is. */
+function interrupted(look: Look): Decision | undefined {
+  const { observed, record, settings } = look;
+  const { workload } = observed;
+  const { outcome } = record;
+  if (workload === undefined)
+    return outcome === 'WorkloadGone' ? undefined : turned('WorkloadGone', 'the workload is gone');
+  if (outcome === 'WorkloadGone') return undefined;
+  const directive = workload.directive;
+  if (directive?.action.type === 'workload') {
+    const isBack = directive.revision === directive.action.stable;
+    // After a rollback the version that was released before may come again, too.
+    if (!isBack && (directive.revision !== record.canary || outcome === 'Rollback'))
+      return superseded(look, directive.revision);
+    if (isBack && outcome !== 'Rollback' && directive.revision === record.stable)
+      return turned('Rollback', 'the old version was applied again');
+  }
+  if (outcome === 'Rollback') return undefined;
+  if (observed.isDeleting) return outcome === 'Deleted' ? undefined : turned('Deleted', 'the Rollout is being deleted');
+  if (settings.isDisabled) return outcome === 'Disabled' ? undefined : turned('Disabled', 'the Rollout was disabled');
+  if (outcome !== undefined) return undefined;
+  if (directive === undefined) return turned('Disabled', 'the workload is no longer held');
+  if (record.request === 'abort') return turned('Abort', 'the release was aborted');
+  if (look.isStalled && settings.onFailure === 'rollback' && record.reason === 'InRolling')
+    return turned('Failure', `there was no progress for ${settings.deadlineMilliseconds / 1000} seconds`);
+  return undefined;
+}
+
+/** Outcomes after which the old version serves again. */
+const BACKWARDS: readonly Outcome[] = ['Rollback', 'Abort', 'Failure', 'Deleted'];
+
+function turned(outcome: Outcome, why: string): Decision {
+  const reason = BACKWARDS.includes(outcome) ? 'Cancelling' : 'Finalising';
+  const type = outcome === 'Rollback' || outcome === 'Disabled' ? 'Normal' : 'Warning';
+  const change = { outcome, reason, finalising: undefined, request: undefined } as const;
+  return go(change, { type, reason: outcome, note: why });
+}
+
+/** Another version is to be released, from the version that has the traffic now. */
+function superseded({ observed, record, now }: Look, revision: string): Decision {
+  const fresh = begun(observed, now);
+  if (fresh === undefined) throw new Error('a release is superseded by none');
+  const { style } = observed;
+  const isPromoted = style === 'blueGreen' && record.traffic.weight === 100;
+  const change: Partial<ReleaseRecord> = {
+    ...fresh,
+    stable: isPromoted ? record.canary : fresh.stable,
+    traffic: record.traffic,
+    network: record.network,
+    networkTime: record.networkTime,
+    step: record.step,
+  };
+  return go(change, {
+    type: 'Normal',
+    reason: 'Progressing',
+    note: `another version takes the release's place: ${revision}`,
+  });
+}
+
+function handled(look: Look): Decision {
+  const { record, settings } = look;
+  switch (record.reason) {
+    case 'Initializing':
+      return initializing(look);
+    case 'InRolling':
+      return inRolling(look);
+    case 'Paused':
+      return paused(look);
+    case 'Finalising':
+    case 'Cancelling':
+      return finish(look);
+    case 'Completed':
+      throw new Error(`a completed release is not looked at: ${settings.steps.length} steps`);
+  }
+}
+
+/** The old version at full size and with all traffic; nothing is left of earlier versions. */
+function initializing(look: Look): Decision {
+  const { observed, settings } = look;
+  const cleared = retreat(look);
+  if (!cleared.isReached) return stay(look, cleared.wish, cleared);
+  const workload = observed.workload;
+  if (workload?.replicas === 0)
+    return stay(look, cleared.wish, { waitingFor: 'the workload to be scaled up from 0', isExpected: true });
+  if (observed.obstacle !== undefined) return stay(look, cleared.wish, { waitingFor: observed.obstacle });
+  if (workload?.own.isPaused)
+    return stay(look, cleared.wish, {
+      waitingFor: 'its owner, who has paused the workload: kubectl rollout resume, or take `paused` out of its source',
+      isExpected: true,
+    });
+  const next = settings.steps.length > 1 ? 2 : -1;
+  return go({ reason: 'InRolling', state: 'BeforeStepUpgrade', step: 1, next });
+}
+
+function inRolling(look: Look): Decision {
+  const { record, settings, observed } = look;
+  if (settings.isPaused) return go({ reason: 'Paused' });
+  if (observed.workload?.replicas === 0) {
+    const note = 'the workload was scaled to 0: the release begins again when it is scaled up';
+    return go({ reason: 'Initializing', state: 'BeforeStepUpgrade' }, { type: 'Normal', reason: 'ScaledToZero', note });
+  }
+  const hash = planHash(observed.rollout);
+  if (hash !== record.planHash) return replanned(look, hash);
+  const asked = record.next;
+  if (asked !== naturalNext(record.step, settings.steps.length)) {
+    return asked >= 1 && asked <= settings.steps.length
+      ? jumped(look, asked)
+      : go({ next: naturalNext(record.step, settings.steps.length) });
+  }
+  return STEPS[record.state](look);
+}
+
+const STEPS: Readonly<Record<StepState, (look: Look) => Decision>> = {
+  BeforeStepUpgrade: beforeStepUpgrade,
+  StepUpgrade: stepUpgrade,
+  StepTrafficRouting: stepTrafficRouting,
+  // Nothing is analysed yet; the state exists for clients that know it.
+  StepMetricsAnalysis: () => go({ state: 'StepPaused' }),
+  StepPaused: stepPaused,
+  StepReady: stepReady,
+  Completed: () => go({ reason: 'Finalising', outcome: 'Success', finalising: undefined }),
+};
+
+/** 1-based; -1 after the last. */
+function naturalNext(step: number, steps: number): number {
+  return step < steps ? step + 1 : -1;
+}
+
+/** Compat §2.6, without its holes: a step that needs no other pods goes straight to its traffic. */
+function jumped({ record, settings, target, versions }: Look, step: number): Decision {
+  const isSame = target(step) === (versions.canary?.desired ?? 0);
+  const note = `jumps from step ${record.step} to step ${step}${step < record.step ? ': traffic goes back, pods stay' : ''}`;
+  return go(
+    {
+      step,
+      next: naturalNext(step, settings.steps.length),
+      state: isSame ? 'StepTrafficRouting' : 'BeforeStepUpgrade',
+    },
+    { type: 'Normal', reason: 'Progressing', note },
+  );
+}
+
+/** The plan has changed: the release goes on at the first step that asks for as many pods as there are (compat §2.5). */
+function replanned({ record, settings, target, versions }: Look, hash: string): Decision {
+  const count = versions.canary?.desired ?? 0;
+  const steps = settings.steps.length;
+  const order = [record.step, ...Array.from({ length: steps }, (_, i) => i + 1)];
+  const step = order.find((each) => each <= steps && target(each) >= count) ?? steps;
+  const note = `the plan has changed: the release goes on at step ${step} of ${steps}`;
+  return go(
+    { planHash: hash, step, next: naturalNext(step, steps), state: 'BeforeStepUpgrade' },
+    { type: 'Normal', reason: 'Progressing', note },
+  );
+}
+
+function beforeStepUpgrade(look: Look): Decision {
+  const { place, step } = look;
+  const network = reach({ to: steersTraffic(look.settings, step) ? 'pinned' : 'open' }, place);
+  return network.isReached ? go({ state: 'StepUpgrade', ...network.settled }) : stay(look, network.wish, network);
+}
+
+/** Pods of the new version; where they have no room traffic moves on with them, in smaller steps. */
+function stepUpgrade(look: Look): Decision {
+  const { observed, place, record, settings, step, versions, target } = look;
+  const isSteered = steersTraffic(settings, step);
+  const [current] = observed.gateways.map(({ traffic }) => traffic);
+  const before =
+    isSteered && typeof current === 'object' ? reach({ to: 'steered', traffic: current }, place) : undefined;
+  if (before?.isReached === false) return stay(look, before.wish, before);
+  const planned = weightOf(step) ?? 0;
+  const now = (before?.settled.traffic ?? record.traffic).weight ?? 0;
+  const share = isSteered ? 100 - Math.min(now, planned) : undefined;
+  const pods = (mayExceed: boolean) =>
+    towards(target(record.step), share, observed, versions, settings.failureThreshold, mayExceed);
+  const inRoom = pods(false);
+  const settled = before?.settled;
+  if (inRoom.isReached) return go({ state: 'StepTrafficRouting', ...settled });
+  if (!inRoom.isShort) return stay(look, inRoom.wish, { ...inRoom, settled });
+  const weight = Math.min(planned, carriedBy(versions.canary?.ready ?? 0, observed.workload?.replicas ?? 0));
+  if (isSteered && weight > now) {
+    const traffic = { step: record.step, weight: weight === planned ? undefined : weight };
+    const network = reach({ to: 'split', traffic }, place);
+    return stay(look, network.wish, network);
+  }
+  const beyond = pods(true);
+  return beyond.isReached
+    ? go({ state: 'StepTrafficRouting', ...settled })
+    : stay(look, beyond.wish, { ...beyond, settled });
+}
+
+/** Traffic, the grace period, and only then the old pods whose place the new ones have taken. */
+function stepTrafficRouting(look: Look): Decision {
+  const network = stepNetwork(look);
+  if (network !== undefined && !network.isReached) return stay(look, network.wish, network);
+  const sets = floors(look, network?.settled.traffic ?? look.record.traffic);
+  if (sets.length > 0) {
+    const wait = { waitingFor: 'the floors of ReplicaSets', settled: network?.settled };
+    return stay(look, merged(network?.wish, { sets }), wait);
+  }
+  const pods = stepPods(look);
+  if (pods.isReached) return go({ state: 'StepPaused', ...network?.settled });
+  return stay(look, merged(network?.wish, pods.wish), { ...pods, settled: network?.settled });
+}
+
+/**
+ * Scaling in proportion rounds, and could take the last pod of a version that has traffic: its set has a floor then
+ * (design §5). With a single pod there is nothing to share.
+ */
+function floors({ observed, versions }: Look, { weight, hasMatches }: Traffic): SetWish[] {
+  const { workload, style } = observed;
+  if (workload === undefined || style === 'canary') return [];
+  const isShared = workload.replicas > 1 && observed.gateways.length > 0;
+  const wanted = [
+    { set: versions.stable, floor: isShared && weight !== 100 && (weight !== undefined || hasMatches) },
+    { set: versions.canary, floor: isShared && ((weight ?? 0) > 0 || hasMatches) },
+  ];
+  return wanted.flatMap(({ set, floor }) =>
+    set === undefined || set.hasFloor === floor ? [] : [{ name: set.name, floor }],
+  );
+}
+
+function stepNetwork({ settings, step, record, place }: Look): ReturnType<typeof reach> | undefined {
+  if (!steersTraffic(settings, step)) return undefined;
+  return reach({ to: 'split', traffic: { step: record.step, weight: undefined } }, place);
+}
+
+function stepPods({ observed, versions, settings, step, record, target }: Look): ReturnType<typeof towards> {
+  const share = steersTraffic(settings, step) ? 100 - (weightOf(step) ?? 0) : undefined;
+  return towards(target(record.step), share, observed, versions, settings.failureThreshold, true);
+}
+
+/** Rests until the time is over or somebody approves; keeps everything as the step wants it meanwhile. */
+function stepPaused(look: Look): Decision {
+  const { observed, record, settings, step, now } = look;
+  const isLast = record.step === settings.steps.length;
+  const isWhole = isLast && step?.replicas === '100%' && observed.style !== 'blueGreen';
+  const duration = step?.pause?.duration;
+  const left = duration === undefined ? Number.POSITIVE_INFINITY : record.stateTime + 1000 * duration - now;
+  if (isWhole || record.request === 'promote' || left <= 0) return go({ state: 'StepReady' });
+  const [network, pods] = [stepNetwork(look), stepPods(look)];
+  // The pods may have to wait for traffic that was moved back, not the other way round.
+  const wish = network?.isReached === false ? network.wish : merged(network?.wish, pods.wish);
+  const waitingFor = duration === undefined ? 'manual confirmation' : `duration(${duration} seconds)`;
+  return stay(look, wish, {
+    waitingFor,
+    isExpected: true,
+    ...(network === undefined ? {} : { settled: network.settled }),
+    ...(duration === undefined ? {} : { after: left }),
+  });
+}
+
+function stepReady({ record, settings }: Look): Decision {
+  const { step } = record;
+  if (step >= settings.steps.length) return go({ state: 'Completed' });
+  const note = `step ${step} of ${settings.steps.length} is done`;
+  return go(
+    { step: step + 1, next: naturalNext(step + 1, settings.steps.length), state: 'BeforeStepUpgrade' },
+    { type: 'Normal', reason: 'Progressing', note },
+  );
+}
+
+/** Held by its owner, or after an abort. Rollbacks and other versions are looked at in this state, too (compat W23). */
+function paused(look: Look): Decision {
+  const { observed, record, settings, versions } = look;
+  if (record.outcome !== undefined) {
+    if (record.request === 'retry')
+      return go(
+        { reason: 'Initializing', outcome: undefined, request: undefined },
+        { type: 'Normal', reason: 'Progressing', note: 'the release begins again' },
+      );
+    const waitingFor = 'a decision: kubectl sluice retry, kubectl sluice undo, or apply another version';
+    return stay(look, {}, { waitingFor, isExpected: true });
+  }
+  if (!settings.isPaused) return go({ reason: 'InRolling', stateTime: record.stateTime });
+  const { workload, style } = observed;
+  const wish: Partial<Wish> =
+    workload === undefined || style === 'canary' ? {} : { workload: rest(workload, versions) };
+  return stay(look, wish, { waitingFor: 'spec.strategy.paused to be taken back', isExpected: true });
+}
+
+function planOf(look: Look, decision: Extract<Decision, { kind: 'stay' }>, events: ReleaseEvent[]): ReleasePlan {
+  return {
+    record: decision.record,
+    phase: phaseOf(look),
+    message: decision.message,
+    wish: { ...KEEP, ...decision.wish },
+    events,
+    afterMilliseconds: decision.after,
+    isStalled: look.isStalled && !decision.isExpected,
+  };
+}
+
+function completed(look: Look, events: ReleaseEvent[]): ReleasePlan {
+  const { record, observed, now } = look;
+  const isGood = record.outcome === 'Success';
+  events.push({
+    type: isGood || record.outcome === 'Rollback' ? 'Normal' : 'Warning',
+    reason: 'Completed',
+    note: isGood ? 'the new version is released' : `the release has ended: ${record.outcome}`,
+  });
+  const phase = observed.workload === undefined ? 'Initial' : record.outcome === 'Disabled' ? 'Disabled' : 'Healthy';
+  return {
+    record: {
+      ...record,
+      state: 'Completed',
+      next: -1,
+      finishTime: now,
+      request: undefined,
+      traffic: NO_TRAFFIC,
+      network: '',
+      networkTime: undefined,
+    },
+    phase,
+    message: isGood ? 'the new version is released' : `the release has ended: ${record.outcome}`,
+    wish: KEEP,
+    events,
+    afterMilliseconds: undefined,
+    isStalled: false,
+  };
+}
+
+function phaseOf({ record }: Look): Phase {
+  if (record.outcome === 'Deleted') return 'Terminating';
+  return record.outcome === 'Disabled' ? 'Disabling' : 'Progressing';
+}

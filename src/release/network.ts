@@ -1,0 +1,175 @@
+import type { GatewayTraffic, Observed, Wish } from './observed.ts';
+import { type FinalisingStep, NO_TRAFFIC, type ReleaseRecord, type Traffic } from './record.ts';
+
+/**
+ * Where traffic is to go.
+ *
+ * - `pinned`: the stable Services select the old version only; gateway objects stay as they are.
+ * - `split`: gateway objects as a step says, between stable and canary Services.
+ * - `steered`: gateway objects do this, with Services as they are: on the way back to the old version.
+ * - `stable`: gateway objects as they are without a release; the stable Services stay pinned.
+ * - `open`: no trace of the release: Services select both versions again.
+ */
+export type NetworkGoal =
+  | { readonly to: 'pinned' }
+  | { readonly to: 'split'; readonly traffic: GatewayTraffic }
+  | { readonly to: 'steered'; readonly traffic: GatewayTraffic }
+  | { readonly to: 'stable' }
+  | { readonly to: 'open' };
+
+/** How far the goal is reached, and what to wish for on the way. */
+export type Reach = {
+  readonly wish: Partial<Wish>;
+  readonly isReached: boolean;
+  readonly waitingFor: string;
+  /** When to look again; undefined where an event tells. */
+  readonly after?: number;
+  /** On the way to `open`: the part of a closing sequence that this is (compat §2.8). */
+  readonly stage?: FinalisingStep;
+  /** The part of the record that counts since when the traffic is where it is to be. */
+  readonly settled: Pick<ReleaseRecord, 'network' | 'networkTime' | 'traffic'>;
+};
+
+/** What a pair of Services and the versions need to be known by. */
+export type Versions = {
+  /** Values of the label `pod-template-hash`; undefined while such pods have no ReplicaSet. */
+  readonly stable: string | undefined;
+  readonly canary: string | undefined;
+  /** Ready pods of the old and the new version. */
+  readonly ready: number;
+  readonly canaryReady: number;
+};
+
+/** Where a release stands when it looks at its traffic. */
+export type Place = {
+  readonly observed: Observed;
+  readonly versions: Versions;
+  readonly record: ReleaseRecord;
+  readonly now: number;
+  /** How long proxies may still use what they knew. */
+  readonly graceMilliseconds: number;
+};
+
+/**
+ * Takes traffic to a goal in safe order: a version gets traffic only when its endpoints are ready, and a Service is taken
+ * away only a grace period after nothing leads to it any more (design P8).
+ *
+ * ```
+ *  pinned: pin ─► (Services)
+ *  split:  pin ─► canary Services ─► endpoints ready ─► gateways ─► grace
+ *  stable:                                              gateways ─► grace
+ *  open:   unpin ─► endpoints of both versions ready ─► gateways ─► grace ─► canary Services go
+ * ```
+ */
+export function reach(goal: NetworkGoal, place: Place): Reach {
+  if (goal.to === 'stable') return steered('none', {}, place);
+  if (goal.to === 'steered') return steered(goal.traffic, {}, place);
+  if (goal.to === 'open') return opened(place);
+  const { services } = place.observed;
+  // Without a canary Service both versions stand behind the stable one, and the gateway tells their pods apart.
+  const isTold = services.length === 0 || isShared(place.observed);
+  if (isTold) return goal.to === 'pinned' ? reached({}, place.record) : steered(goal.traffic, {}, place);
+  return pinned(goal.to === 'pinned' ? undefined : goal.traffic, place);
+}
+
+function pinned(traffic: GatewayTraffic | undefined, place: Place): Reach {
+  const { observed, versions, record } = place;
+  const { services } = observed;
+  if (versions.stable === undefined) return waiting('the pods of the old version', {}, record);
+  const pin: Partial<Wish> = { pin: versions.stable };
+  if (!services.every((pair) => pair.pin === versions.stable && pair.isInEffect))
+    return waiting('the stable Services to select the old version only', pin, record);
+  if (traffic === undefined) return reached(pin, record);
+  if (versions.canary === undefined) return waiting('the pods of the new version', pin, record);
+  const both: Partial<Wish> = { ...pin, canaryService: versions.canary };
+  if (!services.every(({ canary }) => canary?.revision === versions.canary))
+    return waiting('the canary Services', both, record);
+  // Traffic that is there stays: to take it away where pods fall ill would be a decision of its own.
+  const isReady = services.every(({ canary }) => (canary?.ready ?? 0) >= Math.max(1, versions.canaryReady));
+  if (!isReady && !isGoing(observed)) return waiting('the endpoints of the canary Services', both, record);
+  return steered(traffic, both, place);
+}
+
+function opened(place: Place): Reach {
+  const { observed, versions, record } = place;
+  const { services } = observed;
+  const open: Partial<Wish> = { pin: 'none' };
+  const restoring = (waitingFor: string): Reach => ({
+    ...waiting(waitingFor, open, record),
+    stage: 'RestoreStableService',
+  });
+  if (!services.every(({ pin, isInEffect }) => pin === undefined && isInEffect))
+    return restoring('the stable Services to select both versions');
+  const all = versions.ready + versions.canaryReady;
+  if (isGoing(observed) && !services.every(({ ready }) => ready >= all))
+    return restoring('the endpoints of the stable Services');
+  const quiet = steered('none', open, place);
+  if (!quiet.isReached) return { ...quiet, stage: 'FinalisingStepRouteTrafficToStable' };
+  return {
+    ...quiet,
+    wish: { ...quiet.wish, canaryService: 'absent' },
+    isReached: services.every(({ canary }) => canary === undefined),
+    waitingFor: 'the canary Services to be removed',
+    stage: 'RemoveCanaryService',
+  };
+}
+
+/** Whether gateway objects lead to the new version now. */
+export function isGoing({ gateways }: Observed): boolean {
+  return gateways.some(({ traffic }) => traffic !== 'none');
+}
+
+/** Both versions stand behind the stable Service where no canary Service is generated. */
+function isShared({ rollout }: Observed): boolean {
+  const strategy = rollout.spec?.strategy.canary ?? rollout.spec?.strategy.blueGreen;
+  return strategy?.disableGenerateCanaryService === true;
+}
+
+function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: Place): Reach {
+  const { observed, record, now, graceMilliseconds } = place;
+  const all: Partial<Wish> = { ...wish, traffic };
+  const name = traffic === 'none' ? 'none' : `step ${traffic.step}, weight ${traffic.weight ?? 'as planned'}`;
+  const isThere = observed.gateways.every((gateway) => gateway.isInEffect && isSameTraffic(gateway.traffic, traffic));
+  if (!isThere) {
+    const settled = { ...settledOf(record), network: name, networkTime: undefined };
+    return { ...waiting('the gateway objects', all, record), settled };
+  }
+  // Where nothing ever led to the new version there is nothing to wait for.
+  if (traffic === 'none' && record.network === '') return reached(all, record);
+  const since = record.network === name && record.networkTime !== undefined ? record.networkTime : now;
+  const settled = { network: name, networkTime: since, traffic: trafficOf(traffic, observed) };
+  const left = since + graceMilliseconds - now;
+  if (left <= 0) return { wish: all, isReached: true, waitingFor: '', settled };
+  return {
+    wish: all,
+    isReached: false,
+    waitingFor: 'the grace period after traffic has moved',
+    after: left,
+    settled,
+  };
+}
+
+function isSameTraffic(a: GatewayTraffic | 'none' | 'other', b: GatewayTraffic | 'none'): boolean {
+  if (typeof a === 'string' || typeof b === 'string') return a === b;
+  return a.step === b.step && a.weight === b.weight;
+}
+
+function trafficOf(traffic: GatewayTraffic | 'none', { rollout }: Observed): Traffic {
+  if (traffic === 'none') return NO_TRAFFIC;
+  const strategy = rollout.spec?.strategy.canary ?? rollout.spec?.strategy.blueGreen;
+  const step = strategy?.steps?.[traffic.step - 1];
+  const planned = step?.traffic === undefined ? undefined : Number.parseInt(step.traffic, 10);
+  return { weight: traffic.weight ?? planned, hasMatches: (step?.matches?.length ?? 0) > 0 && traffic.weight !== 100 };
+}
+
+function settledOf({ network, networkTime, traffic }: ReleaseRecord): Reach['settled'] {
+  return { network, networkTime, traffic };
+}
+
+function waiting(waitingFor: string, wish: Partial<Wish>, record: ReleaseRecord): Reach {
+  return { wish, isReached: false, waitingFor, settled: settledOf(record) };
+}
+
+function reached(wish: Partial<Wish>, record: ReleaseRecord): Reach {
+  return { wish, isReached: true, waitingFor: '', settled: settledOf(record) };
+}

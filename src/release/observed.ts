@@ -1,0 +1,140 @@
+import type { Rollout } from '../api/generated.ts';
+import type { Directive, Style } from '../rewrite/directive.ts';
+import type { Amount } from './replicas.ts';
+
+/** A ReplicaSet of the workload, or of its canary Deployment. */
+export type ReplicaSet = {
+  readonly name: string;
+  /** Hash of its pod template (see `src/rewrite/template.ts`). */
+  readonly template: string;
+  /** Value of its label `pod-template-hash`. */
+  readonly podTemplateHash: string;
+  /** `spec.replicas`. */
+  readonly desired: number;
+  /** Pods that it has (`status.replicas`), and those that are ready; none while its status is of an older spec. */
+  readonly created: number;
+  readonly ready: number;
+  readonly minReadySeconds: number;
+  readonly hasFloor: boolean;
+};
+
+/** The Deployment that is released. */
+export type Workload = {
+  /** `spec.replicas`. */
+  readonly replicas: number;
+  readonly generation: number;
+  /** Whether the native controller has seen this generation. */
+  readonly isObserved: boolean;
+  /** Hash of its pod template. */
+  readonly template: string;
+  /** Whether it is stored as paused. */
+  readonly isPaused: boolean;
+  /** The Rollout's directive on it, when it is of type `workload`. */
+  readonly directive: Directive | undefined;
+  /** Whether the object is what the directive says. */
+  readonly isInEffect: boolean;
+  /** The owner's own settings, as they are without a release. */
+  readonly own: {
+    readonly isPaused: boolean;
+    readonly maxSurge: Amount | undefined;
+    readonly maxUnavailable: Amount | undefined;
+    readonly minReadySeconds: number;
+  };
+  /** Label or annotation `rollouts.kruise.io/rollout-id`; empty without. */
+  readonly rolloutId: string;
+  /** Pods of the current template, and pods that count as available, as its status says. */
+  readonly updated: number;
+  readonly available: number;
+  readonly total: number;
+  readonly sets: readonly ReplicaSet[];
+};
+
+/** The extra Deployment of the canary style. */
+export type CanaryDeployment = {
+  readonly desired: number;
+  readonly template: string;
+  readonly isDeleting: boolean;
+  readonly sets: readonly ReplicaSet[];
+};
+
+/** A stable Service and its canary Service. */
+export type ServicePair = {
+  readonly stable: string;
+  /** The `pod-template-hash` in the stable Service's selector by our directive, once that is in effect; undefined without. */
+  readonly pin: string | undefined;
+  /** Whether the Service is what its directive, or none, says. */
+  readonly isInEffect: boolean;
+  /** Ready endpoints of the stable Service. */
+  readonly ready: number;
+  /** The same of the canary Service; undefined while there is none. */
+  readonly canary: { readonly revision: string; readonly ready: number } | undefined;
+};
+
+/** A gateway object. */
+export type Gateway = {
+  /** What it does now: `none` when it carries no directive of the Rollout, `other` for a directive of an earlier plan. */
+  readonly traffic: GatewayTraffic | 'none' | 'other';
+  /** Whether the object is what its directive, or none, says. */
+  readonly isInEffect: boolean;
+};
+
+/** What a gateway object does in a step. */
+export type GatewayTraffic = {
+  readonly step: number;
+  /** In percent, where it differs from the step's own. */
+  readonly weight: number | undefined;
+};
+
+/** All that a release depends on, at one moment. */
+export type Observed = {
+  readonly rollout: Rollout;
+  readonly style: Style;
+  readonly isDeleting: boolean;
+  /** What keeps a release from beginning, and what to do about it; undefined when all is well. */
+  readonly obstacle: string | undefined;
+  readonly workload: Workload | undefined;
+  readonly canary: CanaryDeployment | undefined;
+  readonly services: readonly ServicePair[];
+  readonly gateways: readonly Gateway[];
+};
+
+/**
+ * What everything that belongs to a release is to be now. `keep` leaves a thing as it is.
+ */
+export type Wish = {
+  /** The workload's directive: `armed` ends its rewriting. */
+  readonly workload: WorkloadWish | 'armed' | 'keep';
+  /** ReplicaSets that Sluice scales or marks itself (design §2, P1: the exceptions). */
+  readonly sets: readonly SetWish[];
+  /** Pods of the canary Deployment. */
+  readonly canaryDeployment: { readonly replicas: number } | 'absent' | 'keep';
+  /** The `pod-template-hash` that stable Services select. */
+  readonly pin: string | 'none' | 'keep';
+  /** The `pod-template-hash` that canary Services select. */
+  readonly canaryService: string | 'absent' | 'keep';
+  readonly traffic: GatewayTraffic | 'none' | 'keep';
+};
+
+export type WorkloadWish = {
+  readonly paused: boolean;
+  readonly walk?: { readonly maxSurge: number | string; readonly maxUnavailable: number | string };
+  readonly still?: true;
+};
+
+export type SetWish = {
+  readonly name: string;
+  readonly replicas?: number;
+  readonly minReadySeconds?: number;
+  readonly floor?: boolean;
+  /** An empty set that the native controller would fill when the workload is scaled up from 0. */
+  readonly isRemoved?: true;
+};
+
+export const KEEP: Wish = {
+  workload: 'keep',
+  sets: [],
+  canaryDeployment: 'keep',
+  pin: 'keep',
+  canaryService: 'keep',
+  traffic: 'keep',
+};

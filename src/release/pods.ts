@@ -1,0 +1,184 @@
+import { ROOM_FOR_ALL } from '../rewrite/hold.ts';
+import { NEVER_AVAILABLE } from '../rewrite/workload.ts';
+import type { CanaryDeployment, Observed, ReplicaSet, SetWish, Wish, Workload } from './observed.ts';
+import { type Amount, isReached } from './replicas.ts';
+import { type Bounds, neededFor, nextBounds, type Room, roomOf, walkFields } from './walk.ts';
+
+/** The two versions of a workload in a release. */
+export type Versions = {
+  /** The set of the old version. */
+  readonly stable: ReplicaSet | undefined;
+  /** The set of the new version: of the workload itself, or of its canary Deployment. */
+  readonly canary: ReplicaSet | undefined;
+  /** Sets of other versions that still have pods. */
+  readonly others: readonly ReplicaSet[];
+};
+
+/** How far the pods are, and what to wish for on the way. */
+export type PodsReach = {
+  readonly wish: Partial<Wish>;
+  readonly isReached: boolean;
+  readonly waitingFor: string;
+  /** The new version cannot get more pods before traffic has moved. */
+  readonly isShort: boolean;
+};
+
+/** Tells the sets of a workload apart. */
+export function versionsOf(
+  workload: Workload,
+  extra: CanaryDeployment | undefined,
+  stable: string,
+  canary: string,
+): Versions {
+  const own = workload.sets.find(({ template }) => template === canary && template !== stable);
+  const isOther = ({ template, desired, created }: ReplicaSet) =>
+    template !== stable && template !== canary && (desired > 0 || created > 0);
+  return {
+    stable: workload.sets.find(({ template }) => template === stable),
+    canary: extra === undefined ? own : extra.sets.find(({ template }) => template === extra.template),
+    others: workload.sets.filter(isOther),
+  };
+}
+
+/** The user's own maxSurge and maxUnavailable, in pods. */
+export function ownRoom({ own, replicas }: Workload): Room {
+  return roomOf(own.maxSurge, own.maxUnavailable, replicas);
+}
+
+/**
+ * Brings the new version to `target` pods, and takes away the old pods whose place they take.
+ *
+ * @param stableShare percent of the traffic that the old version needs pods for; undefined where no weights are set.
+ * @param mayExceed whether more pods than the user's maxSurge allows may exist, because traffic cannot move any further.
+ */
+export function towards(
+  target: number,
+  stableShare: number | undefined,
+  { style, workload, canary: extra }: Observed,
+  versions: Versions,
+  failureThreshold: Amount | undefined,
+  mayExceed: boolean,
+): PodsReach {
+  if (workload === undefined) return stays('the workload');
+  const { stable, canary } = versions;
+  const pods = { created: canary?.created ?? 0, ready: canary?.ready ?? 0 };
+  const isThere = isReached(target, pods, failureThreshold);
+  const waitingFor = `${target} ready pods of the new version (${pods.ready} of ${pods.created} are ready)`;
+  if (style === 'canary') {
+    const wanted = Math.max(target, extra?.desired ?? 0);
+    const isNeeded = target > 0 || extra !== undefined;
+    const wish: Partial<Wish> = isNeeded ? { canaryDeployment: { replicas: wanted } } : {};
+    return { wish: { ...wish, workload: { paused: true } }, isReached: isThere, waitingFor, isShort: false };
+  }
+  const { replicas } = workload;
+  const old = stable?.desired ?? 0;
+  const needed = stableShare === undefined || style === 'blueGreen' ? 0 : neededFor(stableShare, replicas);
+  const room = ownRoom(workload);
+  if (stable !== undefined && old < needed - room.unavailable) {
+    // The native controller never scales the old version up: everything stands still while we do.
+    const wish = {
+      workload: { ...rest(workload, versions), still: true as const },
+      sets: [{ name: stable.name, replicas: needed }],
+    };
+    return { wish, isReached: false, waitingFor: `${needed} pods of the old version`, isShort: false };
+  }
+  if (stable !== undefined && stable.ready < needed - room.unavailable && stable.ready < old)
+    return {
+      ...stays(`${needed} ready pods of the old version (${stable.ready} are ready)`),
+      wish: { workload: rest(workload, versions) },
+    };
+  if (target === 0)
+    return { wish: { workload: rest(workload, versions) }, isReached: true, waitingFor: '', isShort: false };
+  const walk = { replicas, target, ready: pods.ready, old, room, stableShare };
+  const next = style === 'blueGreen' ? { unavailable: 0, surge: target, isShort: false } : nextBounds(walk);
+  const bounds = next.isShort && mayExceed ? { ...next, surge: target - next.unavailable } : next;
+  const isWalked = old <= replicas - bounds.unavailable || style === 'blueGreen';
+  if (isThere && isWalked && !isMoving(versions)) {
+    return { wish: { workload: rest(workload, versions) }, isReached: true, waitingFor: '', isShort: false };
+  }
+  const isShort = next.isShort && !mayExceed && pods.ready >= bounds.unavailable + bounds.surge;
+  const wish: Partial<Wish> = { workload: { paused: false, walk: walkFields(bounds, replicas) } };
+  return { wish, isReached: false, waitingFor: isThere ? 'old pods to go' : waitingFor, isShort };
+}
+
+/** The workload as it is to stand at rest: scaling then keeps the versions in proportion (design §5). */
+export function rest(
+  workload: Workload,
+  { stable, canary, others }: Versions,
+): { paused: true; walk?: ReturnType<typeof walkFields> } {
+  const { replicas } = workload;
+  const old = [stable, ...others].reduce((sum, set) => sum + (set?.desired ?? 0), 0);
+  const total = old + (canary?.desired ?? 0);
+  const bounds: Bounds = { unavailable: Math.max(0, replicas - old), surge: Math.max(0, total - replicas) };
+  return { paused: true, walk: walkFields(bounds, replicas) };
+}
+
+/**
+ * Brings the old version back to full size; the others go once `mayRemove` says that no traffic needs them, and the old
+ * version is ready to take over what came to them by shared Services.
+ */
+export function backwards(
+  { style, workload, canary: extra }: Observed,
+  versions: Versions,
+  mayRemove: boolean,
+): PodsReach {
+  if (workload === undefined) return stays('the workload');
+  const { stable } = versions;
+  const gone = [style === 'canary' ? undefined : versions.canary, ...versions.others].filter(
+    (set) => set !== undefined,
+  );
+  const ready = stable?.ready ?? 0;
+  const isAble = ready + ownRoom(workload).unavailable >= workload.replicas || gone.every((set) => set.ready === 0);
+  const waitingFor = isAble
+    ? 'the pods of the new version to go'
+    : `${workload.replicas} ready pods of the old version (${ready} are ready)`;
+  const extraWish: Partial<Wish> = extra !== undefined && mayRemove && isAble ? { canaryDeployment: 'absent' } : {};
+  const isReturning = stable !== undefined && workload.template === stable.template;
+  const grown = stable === undefined || isReturning ? [] : restored(stable, workload);
+  const removed = mayRemove && isAble ? gone.filter(({ desired }) => desired > 0) : [];
+  // With no set alive the native controller would give all pods to the new version, were its empty set still there.
+  const refilled =
+    workload.replicas > 0 || isReturning ? [] : gone.filter(({ desired, created }) => desired + created === 0);
+  const isFull = stable !== undefined && stable.desired >= workload.replicas && grown.length + refilled.length === 0;
+  const isEmpty = gone.every(({ desired, created }) => desired === 0 && created === 0);
+  const isStill = isFull && isEmpty;
+  const workloadWish: Wish['workload'] =
+    isReturning && style !== 'canary'
+      ? { paused: false, walk: ROOM_FOR_ALL }
+      : { paused: true, still: true, walk: ROOM_FOR_ALL };
+  return {
+    wish: {
+      ...extraWish,
+      workload: isStill ? 'keep' : workloadWish,
+      sets: [
+        ...grown,
+        ...removed.map(({ name }): SetWish => ({ name, replicas: 0, floor: false })),
+        ...refilled.map(({ name }): SetWish => ({ name, isRemoved: true })),
+      ],
+    },
+    isReached: isStill && extra === undefined,
+    waitingFor,
+    isShort: false,
+  };
+}
+
+/**
+ * The set of the old version at full size and with the user's own minReadySeconds: a set that was the new one in a release
+ * before still has the one under which no pod counts as available, and would be the first to go (attacks F2).
+ */
+function restored({ name, desired, minReadySeconds }: ReplicaSet, { replicas, own }: Workload): SetWish[] {
+  const wish: SetWish = {
+    name,
+    ...(desired === replicas ? {} : { replicas }),
+    ...(minReadySeconds < NEVER_AVAILABLE ? {} : { minReadySeconds: own.minReadySeconds }),
+  };
+  return Object.keys(wish).length === 1 ? [] : [wish];
+}
+
+function isMoving({ stable, canary }: Versions): boolean {
+  return [stable, canary].some((set) => set !== undefined && set.created !== set.desired);
+}
+
+function stays(waitingFor: string): PodsReach {
+  return { wish: {}, isReached: false, waitingFor, isShort: false };
+}

@@ -1,0 +1,49 @@
+import type { CanaryStep, Rollout, TrafficRoutingRef } from '../api/generated.ts';
+import { stepsOf } from '../rollout/directives.ts';
+import type { Amount } from './replicas.ts';
+
+/** What a Rollout says of its releases, with the defaults filled in. */
+export type ReleaseSettings = {
+  readonly steps: readonly CanaryStep[];
+  readonly routings: readonly TrafficRoutingRef[];
+  readonly failureThreshold: Amount | undefined;
+  readonly graceMilliseconds: number;
+  readonly deadlineMilliseconds: number;
+  readonly onFailure: 'pause' | 'rollback';
+  readonly scaleDownDelayMilliseconds: number;
+  readonly isPaused: boolean;
+  readonly isDisabled: boolean;
+};
+
+const DEFAULT_GRACE_SECONDS = 3;
+const DEFAULT_DEADLINE_SECONDS = 600;
+const DEFAULT_SCALE_DOWN_DELAY_SECONDS = 30;
+
+/** Reads the settings of a Rollout (v1beta1). The grace period is the longest of all routings (compat §2.9). */
+export function settingsOf(rollout: Rollout): ReleaseSettings {
+  const { canary, blueGreen, paused } = rollout.spec?.strategy ?? {};
+  const strategy = canary ?? blueGreen ?? {};
+  const routings = strategy.trafficRoutings ?? [];
+  const grace = routings.map(({ gracePeriodSeconds = DEFAULT_GRACE_SECONDS }) => gracePeriodSeconds);
+  return {
+    steps: stepsOf(rollout),
+    routings,
+    failureThreshold: strategy.failureThreshold,
+    graceMilliseconds: 1000 * Math.max(0, ...grace),
+    deadlineMilliseconds: 1000 * (strategy.progressDeadlineSeconds ?? DEFAULT_DEADLINE_SECONDS),
+    onFailure: strategy.onFailure ?? 'pause',
+    scaleDownDelayMilliseconds: 1000 * (blueGreen?.scaleDownDelaySeconds ?? DEFAULT_SCALE_DOWN_DELAY_SECONDS),
+    isPaused: paused === true,
+    isDisabled: rollout.spec?.disabled === true,
+  };
+}
+
+/** Whether a step says anything of traffic; one that does not leaves it to the Services (compat §2.4). */
+export function steersTraffic({ routings }: ReleaseSettings, step: CanaryStep | undefined): boolean {
+  return routings.length > 0 && (step?.traffic !== undefined || (step?.matches ?? []).length > 0);
+}
+
+/** Percent of the traffic that a step gives the new version by weight; undefined where it sets no weight. */
+export function weightOf(step: CanaryStep | undefined): number | undefined {
+  return step?.traffic === undefined ? undefined : Number.parseInt(step.traffic, 10);
+}

@@ -1,0 +1,49 @@
+import { canaryName, LABELS } from '../api/names.ts';
+import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
+import { copiedMetadata } from './copied-metadata.ts';
+
+/**
+ * Fields of a Service that make one reachable from outside the cluster or are given out by the API server: two Services
+ * cannot share them, and a canary Service is only ever a gateway's backend (compat §4.3, W15).
+ */
+const NOT_COPIED = new Set([
+  ...['type', 'clusterIP', 'clusterIPs', 'externalIPs', 'externalName', 'externalTrafficPolicy', 'ipFamilies'],
+  ...['ipFamilyPolicy', 'loadBalancerIP', 'loadBalancerClass', 'loadBalancerSourceRanges', 'healthCheckNodePort'],
+  ...['allocateLoadBalancerNodePorts', 'selector', 'ports'],
+]);
+
+/**
+ * The canary Service beside a stable one: the same ports, for pods of the new version only. It is Sluice's own object, and
+ * follows the stable Service.
+ *
+ * @param selector the stable Service's selector without what Sluice adds to it.
+ * @param podTemplateHash the label value of the new version's pods.
+ */
+export function canaryService(stable: JsonMap, selector: JsonMap, podTemplateHash: string, rollout: string): JsonMap {
+  const spec = isMap(stable['spec']) ? stable['spec'] : {};
+  const { labels = {}, annotations } = copiedMetadata(stable['metadata']);
+  const kept = Object.entries(spec).filter(([key]) => !NOT_COPIED.has(key));
+  const isHeadless = spec['clusterIP'] === 'None';
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: canaryName(stringAt(stable, 'metadata', 'name') ?? ''),
+      namespace: stringAt(stable, 'metadata', 'namespace') ?? '',
+      labels: { ...labels, [LABELS.rollout]: rollout },
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+    spec: {
+      ...Object.fromEntries(kept),
+      ...(isHeadless ? { clusterIP: 'None' } : {}),
+      ports: (isList(spec['ports']) ? spec['ports'] : []).map(withoutNodePort),
+      selector: { ...selector, [LABELS.podTemplateHash]: podTemplateHash },
+    },
+  };
+}
+
+function withoutNodePort(port: Json): Json {
+  if (!isMap(port)) return port;
+  const { nodePort: _, ...rest } = port;
+  return rest;
+}
