@@ -36,6 +36,8 @@ app.kubernetes.io/component: {{ .component }}
   value: {{ .Values.failurePolicy.gateways }}
 - name: SLUICE_FAILURE_POLICY_WORKLOADS
   value: {{ .Values.failurePolicy.workloads }}
+- name: SLUICE_FAILURE_POLICY_PODS
+  value: {{ .Values.failurePolicy.pods }}
 {{- if eq .Values.certificates.mode "cert-manager" }}
 - name: SLUICE_CERTS
   value: /certs

@@ -3,6 +3,7 @@ import { type Json, stringAt } from '../json/value.ts';
 import type { Library } from '../lua/library.ts';
 import type { Script } from '../lua/script.ts';
 import { releasingRollout, type WorkloadName } from '../rollout/naming.ts';
+import type { PodMetadata } from '../rollout/pod-metadata.ts';
 
 /**
  * What handlers know of the cluster beyond the request: filled by watches, or from files. Nothing here asks the API
@@ -23,7 +24,12 @@ export type Inventory = {
    * @throws Unavailable when that cannot be said now.
    */
   rolloutNaming(workload: WorkloadName): Promise<Rollout | undefined>;
+  /** What pods of a ReplicaSet in a release get; undefined for any other set, and for one that is not known yet. */
+  podMetadata(replicaSet: OwnedName): PodMetadata | undefined;
 };
+
+/** An object as its dependants name it. */
+export type OwnedName = { readonly namespace: string; readonly name: string; readonly uid: string };
 
 /** Something that an admission needs is not there yet, or not for the moment: the writer should try again. */
 export class Unavailable extends Error {
@@ -36,7 +42,7 @@ export class Unavailable extends Error {
   }
 }
 
-/** What there is without a cluster: given scripts and Rollouts, which are never anything else. */
+/** What there is without a cluster: given scripts and Rollouts, which are never anything else, and no ReplicaSets. */
 export function fixedInventory(scripts: Iterable<Script>, rollouts: readonly Json[]): Inventory {
   const byHash = new Map([...scripts].map((script) => [script.hash, script]));
   const byNamespace = Map.groupBy(rollouts, (rollout) => stringAt(rollout, 'metadata', 'namespace') ?? 'default');
@@ -44,6 +50,7 @@ export function fixedInventory(scripts: Iterable<Script>, rollouts: readonly Jso
     script: (hash) => Promise.resolve(byHash.get(hash)),
     rolloutsIn: (namespace) => byNamespace.get(namespace) ?? [],
     rolloutNaming: (workload) => Promise.resolve(releasingRollout(byNamespace.get(workload.namespace) ?? [], workload)),
+    podMetadata: () => undefined,
   };
 }
 

@@ -58,13 +58,16 @@ test('mutating webhooks come last, and are asked again when a later one changes 
   expect([...new Set(mutating.map(({ webhook }) => at(webhook, ['reinvocationPolicy'])))]).toEqual(['IfNeeded']);
 });
 
-test('no rule is a wildcard or names a kind whose writes must never wait for us', () => {
-  const rules = Object.values(ROUTE_TABLE).flatMap((entry) => [...entry.rules]);
-  for (const { apiGroups, apiVersions, resources } of rules) {
-    expect([...apiGroups, ...apiVersions, ...resources]).not.toContain('*');
-    const never = ['secrets', 'configmaps', 'leases', 'pods', 'nodes', 'namespaces', 'events'];
-    expect(never.filter((resource) => resources.some((named) => named === resource))).toEqual([]);
-    expect(apiGroups.join()).not.toMatch(/rbac|admissionregistration|coordination|apiextensions/);
+test('no rule is a wildcard or names a kind whose writes must never wait for us, and pods wait a second at most', () => {
+  for (const { rules, failurePolicy, timeoutSeconds } of Object.values(ROUTE_TABLE)) {
+    for (const { apiGroups, apiVersions, resources } of rules) {
+      expect([...apiGroups, ...apiVersions, ...resources]).not.toContain('*');
+      const never = ['secrets', 'configmaps', 'leases', 'nodes', 'namespaces', 'events'];
+      expect(never.filter((resource) => resources.some((named) => named === resource))).toEqual([]);
+      expect(apiGroups.join()).not.toMatch(/rbac|admissionregistration|coordination|apiextensions/);
+      const hasPods = resources.some((named) => named === 'pods');
+      if (hasPods) expect([failurePolicy, timeoutSeconds]).toEqual(['Ignore', 1]);
+    }
   }
 });
 
@@ -87,8 +90,10 @@ test('a policy that an installation chose decides how failures of that route are
   const policiesOf = (policies?: Parameters<typeof admissionRoutes>[1]) =>
     admissionRoutes(options, policies).map((route) => 'failurePolicy' in route && [route.path, route.failurePolicy]);
   expect(policiesOf()).toContainEqual(['/mutate/gateway', 'Fail']);
-  const chosen = policiesOf({ gateway: 'Ignore', workload: 'Fail' });
+  expect(policiesOf()).toContainEqual(['/mutate/pod', 'Ignore']);
+  const chosen = policiesOf({ gateway: 'Ignore', workload: 'Fail', pod: 'Fail' });
   expect(chosen).toContainEqual(['/mutate/gateway', 'Ignore']);
   expect(chosen).toContainEqual(['/mutate/workload', 'Fail']);
+  expect(chosen).toContainEqual(['/mutate/pod', 'Fail']);
   expect(chosen).toContainEqual(['/mutate/status', 'Ignore']);
 });

@@ -2,6 +2,7 @@ import { convertObjects } from './convert.ts';
 import { floorHandler } from './floor.ts';
 import { type GatewayOptions, gatewayHandler } from './gateway.ts';
 import { holdHandler } from './hold.ts';
+import { podHandler } from './pod.ts';
 import { rolloutHandler } from './rollout.ts';
 import type { AdmissionHandler, FailurePolicy, Route, Rule } from './route.ts';
 import { statusHandler } from './status.ts';
@@ -85,6 +86,14 @@ export const ROUTE_TABLE = {
     timeoutSeconds: 1,
     rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['replicasets'], operations: ['UPDATE'] }],
   },
+  // Also called for pods that take part in no release: a pod does not say what its ReplicaSet is in.
+  pod: {
+    path: '/mutate/pod',
+    configuration: 'MutatingWebhookConfiguration',
+    failurePolicy: 'Ignore',
+    timeoutSeconds: 1,
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'] }],
+  },
   rollout: {
     path: '/validate/rollout',
     configuration: 'ValidatingWebhookConfiguration',
@@ -105,10 +114,10 @@ export const ROUTE_TABLE = {
  * The entries whose failure policy an installation may choose. API servers read it from the configurations; a server has to know
  * it too, since it decides how a failure is answered.
  */
-export type FailurePolicies = Readonly<Record<'gateway' | 'workload', FailurePolicy>>;
+export type FailurePolicies = Readonly<Record<'gateway' | 'workload' | 'pod', FailurePolicy>>;
 
 /** The policies of the table. */
-export const FAILURE_POLICIES: FailurePolicies = { gateway: 'Fail', workload: 'Fail' };
+export const FAILURE_POLICIES: FailurePolicies = { gateway: 'Fail', workload: 'Fail', pod: 'Ignore' };
 
 /** The routes of a server: every entry of the table with its handler, and the conversion. */
 export function admissionRoutes(options: GatewayOptions, policies = FAILURE_POLICIES): Route[] {
@@ -120,6 +129,7 @@ export function admissionRoutes(options: GatewayOptions, policies = FAILURE_POLI
     status: statusHandler,
     hold: holdHandler(options.inventory, rewrite),
     floor: floorHandler(options.controllerUser),
+    pod: podHandler(options.inventory),
     rollout: rolloutHandler(options.inventory),
   } satisfies Record<keyof typeof ROUTE_TABLE, AdmissionHandler>;
   return [

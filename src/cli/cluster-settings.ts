@@ -28,7 +28,7 @@ type Common = {
   readonly namespace: string;
   readonly certificateFiles: CertificateFiles | undefined;
   /** What the API server does where no webhook answers; the webhook answers its own failures accordingly. */
-  readonly failurePolicies: { readonly gateways: FailurePolicy; readonly workloads: FailurePolicy };
+  readonly failurePolicies: Readonly<Record<'gateways' | 'workloads' | 'pods', FailurePolicy>>;
   readonly logLevel: LogLevel;
 };
 
@@ -86,8 +86,8 @@ export function controllerSettings(flags: ClusterFlags, env: Environment): Contr
 }
 
 function commonSettings(reader: SettingsReader, flags: ClusterFlags): Common {
-  const failurePolicy = (entry: 'GATEWAYS' | 'WORKLOADS'): FailurePolicy =>
-    reader.oneOf({ variable: `SLUICE_FAILURE_POLICY_${entry}`, preset: 'Fail' }, ['Fail', 'Ignore']);
+  const failurePolicy = (entry: 'GATEWAYS' | 'WORKLOADS' | 'PODS', preset: FailurePolicy): FailurePolicy =>
+    reader.oneOf({ variable: `SLUICE_FAILURE_POLICY_${entry}`, preset }, ['Fail', 'Ignore']);
   const folder = reader.optional({ flag: '--certs', given: flags.certs, variable: 'SLUICE_CERTS' });
   return {
     kubeconfig: reader.optional({ flag: '--kubeconfig', given: flags.kubeconfig, variable: 'KUBECONFIG' }),
@@ -105,7 +105,11 @@ function commonSettings(reader: SettingsReader, flags: ClusterFlags): Common {
             keyFile: join(folder, CERTIFICATE_FILES.key),
             authorityFile: join(folder, CERTIFICATE_FILES.authority),
           },
-    failurePolicies: { gateways: failurePolicy('GATEWAYS'), workloads: failurePolicy('WORKLOADS') },
+    failurePolicies: {
+      gateways: failurePolicy('GATEWAYS', 'Fail'),
+      workloads: failurePolicy('WORKLOADS', 'Fail'),
+      pods: failurePolicy('PODS', 'Ignore'),
+    },
     logLevel: reader.logLevel(flags.logLevel),
   };
 }

@@ -48,7 +48,11 @@ export async function webhook(flags: ClusterFlags, surroundings: Surroundings): 
       controllerUser: settings.controllerUser,
       library: loadLibrary(),
       inventory,
-      failurePolicies: { gateway: settings.failurePolicies.gateways, workload: settings.failurePolicies.workloads },
+      failurePolicies: {
+        gateway: settings.failurePolicies.gateways,
+        workload: settings.failurePolicies.workloads,
+        pod: settings.failurePolicies.pods,
+      },
       notReady: () => inventory.notReady(),
     });
     close = () => opened.close();

@@ -40,7 +40,7 @@ function open(settings: { authorityFile: string } = { authorityFile }): Manager 
     settings: {
       namespace: LEASE.namespace,
       podName: 'pod-0',
-      failurePolicies: { gateways: 'Fail', workloads: 'Fail' },
+      failurePolicies: { gateways: 'Fail', workloads: 'Fail', pods: 'Ignore' },
       excludedNamespaces: [],
       certificateLifetime: 3_600_000,
       ...settings,

@@ -12,7 +12,7 @@ export type ManagerSettings = {
   /** The namespace that Sluice is installed in. */
   readonly namespace: string;
   readonly podName: string;
-  readonly failurePolicies: { readonly gateways: FailurePolicy; readonly workloads: FailurePolicy };
+  readonly failurePolicies: Readonly<Record<'gateways' | 'workloads' | 'pods', FailurePolicy>>;
   readonly excludedNamespaces: readonly string[];
   /** Of the CA, in milliseconds. */
   readonly certificateLifetime: number;

@@ -55,7 +55,11 @@ export function openTerm({ client, settings, library, log, onFault }: TermParts)
     settings: {
       namespace,
       clusterRole: 'sluice-controller',
-      failurePolicies: { gateway: settings.failurePolicies.gateways, workload: settings.failurePolicies.workloads },
+      failurePolicies: {
+        gateway: settings.failurePolicies.gateways,
+        workload: settings.failurePolicies.workloads,
+        pod: settings.failurePolicies.pods,
+      },
       excludedNamespaces: settings.excludedNamespaces,
       askInterval: ASK_INTERVAL,
     },

@@ -93,13 +93,20 @@ test('the configurations belong to our ClusterRole, so that they go with the cha
 });
 
 test.each([
-  ['gateway', 'gateway', 'workload'],
-  ['workload', 'workload', 'gateway'],
-] as const)('the failure policy of %s changes that entry alone', (policy, changed, other) => {
-  const given = { failurePolicies: { ...FAILURE_POLICIES, [policy]: 'Ignore' } };
-  expect(entry(ROUTE_TABLE[changed].path, given)?.['failurePolicy']).toBe('Ignore');
-  expect(entry(ROUTE_TABLE[other].path, given)?.['failurePolicy']).toBe('Fail');
-  expect(entry(ROUTE_TABLE.rollout.path, given)?.['failurePolicy']).toBe('Fail');
+  ['gateway', 'Ignore'],
+  ['workload', 'Ignore'],
+  ['pod', 'Fail'],
+] as const)('the failure policy of %s changes that entry alone', (name, chosen) => {
+  const given = { failurePolicies: { ...FAILURE_POLICIES, [name]: chosen } };
+  const expected = Object.entries(ROUTE_TABLE).map(([each, { path, failurePolicy }]) => [
+    path,
+    each === name ? chosen : failurePolicy,
+  ]);
+  const policies = webhooksOf(given).map((webhook) => [
+    stringAt(webhook, 'clientConfig', 'service', 'path'),
+    webhook['failurePolicy'],
+  ]);
+  expect(policies).toEqual(expected);
 });
 
 test('an entry is there only for the paths that are to be called', () => {

@@ -53,6 +53,7 @@ export function render({ kind, name, entries }: Template, inputs: RenderInputs):
 /** What values and Rollouts decide about an entry. */
 function chosen(path: string, webhook: JsonMap, { failurePolicies, kinds }: RenderInputs): JsonMap {
   if (path === ROUTE_TABLE.workload.path) return { failurePolicy: failurePolicies.workload };
+  if (path === ROUTE_TABLE.pod.path) return { failurePolicy: failurePolicies.pod };
   if (path !== ROUTE_TABLE.gateway.path) return {};
   for (const kind of kinds) {
     const refusal = refusalOf(kind);

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Unavailable } from '../admission/inventory.ts';
+import { ANNOTATIONS, LABELS } from '../api/names.ts';
 import { at, type JsonMap, stringAt } from '../json/value.ts';
 import { MemoryApi } from '../kube/memory-api.testing.ts';
 import { RESOURCES } from '../kube/resource.ts';
 import { makeScript } from '../lua/script.ts';
 import { pinnedName, pinnedScript } from '../rollout/pinned-script.ts';
+import { encodePodMetadata } from '../rollout/pod-metadata.ts';
 import { type WatchedInventory, watchInventory } from './inventory.ts';
 
 const HOME = 'home';
@@ -89,6 +91,7 @@ describe('until everything has been seen once', () => {
   test.each([
     ['Rollouts', '/rollouts'],
     ['pinned scripts', '/configmaps'],
+    ['ReplicaSets in a release', '/replicasets'],
   ])('a missing right to read %s is told, and keeps it from getting ready', async (what, path) => {
     api.answer = (_, call) => (call.endsWith(path) ? { status: 403, reason: 'Forbidden' } : undefined);
     const watched = watch();
@@ -149,6 +152,44 @@ describe('pinned scripts', () => {
   });
 });
 
+describe('what pods of a ReplicaSet get', () => {
+  const SET = { namespace: 'shop', name: 'web-1', uid: 'set' };
+  const labels = { 'rollouts.kruise.io/rollout-id': '5' };
+  const replicaSet = (text = encodePodMetadata({ labels, annotations: {} })): JsonMap => ({
+    metadata: { ...SET, labels: { [LABELS.podMetadata]: 'true' }, annotations: { [ANNOTATIONS.podMetadata]: text } },
+    spec: { selector: { matchLabels: { app: 'web' } } },
+  });
+
+  test('is known of those that the watch brings, by label, and costs no question', async () => {
+    const selectors: (string | null)[] = [];
+    api.answer = ({ path }, call) => {
+      if (call.endsWith('/replicasets')) selectors.push(new URL(path, api.server).searchParams.get('labelSelector'));
+      return undefined;
+    };
+    api.put(RESOURCES.replicaSet, replicaSet());
+    const watched = await ready();
+    const asked = api.calls.length;
+    expect(watched.podMetadata(SET)).toEqual({ labels, annotations: {} });
+    expect([new Set(selectors), api.calls.length]).toEqual([new Set(['sluice.dev/pod-metadata=true']), asked]);
+  });
+
+  test('is as it is now, and gone with the set', async () => {
+    api.put(RESOURCES.replicaSet, replicaSet());
+    const watched = await ready();
+    api.put(RESOURCES.replicaSet, replicaSet('{"labels":{"a":"b"}}'));
+    await vi.waitFor(() => expect(watched.podMetadata(SET)).toEqual({ labels: { a: 'b' }, annotations: {} }));
+    api.remove(RESOURCES.replicaSet, SET);
+    await vi.waitFor(() => expect(watched.podMetadata(SET)).toBeUndefined());
+  });
+
+  test('is never that of another set of the same name', async () => {
+    api.put(RESOURCES.replicaSet, replicaSet());
+    const watched = await ready();
+    expect(watched.podMetadata({ ...SET, uid: 'made anew' })).toBeUndefined();
+    expect(watched.podMetadata({ ...SET, namespace: 'other' })).toBeUndefined();
+  });
+});
+
 test('what was seen stays known while the API server is away', async () => {
   api.put(RESOURCES.configMap, pinnedScript(SCRIPT, HOME));
   api.put(RESOURCES.rollout, rollout('a', 'one'));
@@ -162,7 +203,9 @@ test('what was seen stays known while the API server is away', async () => {
 
 test('closed, it watches nothing any more', async () => {
   const watched = await ready();
-  expect([api.watches(RESOURCES.rollout), api.watches(RESOURCES.configMap)]).toEqual([1, 1]);
+  const kinds = [RESOURCES.rollout, RESOURCES.configMap, RESOURCES.replicaSet];
+  const watches = () => kinds.map((kind) => api.watches(kind));
+  expect(watches()).toEqual([1, 1, 1]);
   watched.close();
-  await vi.waitFor(() => expect([api.watches(RESOURCES.rollout), api.watches(RESOURCES.configMap)]).toEqual([0, 0]));
+  await vi.waitFor(() => expect(watches()).toEqual([0, 0, 0]));
 });

@@ -1,5 +1,6 @@
 import { type Inventory, Unavailable } from '../admission/inventory.ts';
 import { withoutLastApplied } from '../api/last-applied.ts';
+import { LABELS } from '../api/names.ts';
 import { parseJson } from '../json/text.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
@@ -10,6 +11,7 @@ import { RESOURCES } from '../kube/resource.ts';
 import { keyOf } from '../kube/store.ts';
 import type { Script } from '../lua/script.ts';
 import { InvalidPinnedScript, PINNED_LABEL, pinnedName, readPinned } from '../rollout/pinned-script.ts';
+import { podMetadataOf } from '../rollout/pod-metadata.ts';
 import { askRolloutNaming } from './rollout-naming.ts';
 
 /** An inventory that a cluster keeps current. */
@@ -30,7 +32,8 @@ export type InventoryOptions = {
 };
 
 /**
- * What a webhook knows of its cluster: all Rollouts, and the pinned scripts. A script that a directive names and the watch
+ * What a webhook knows of its cluster: all Rollouts, the pinned scripts, and the few ReplicaSets whose pods a release
+ * labels. A script that a directive names and the watch
  * has not brought yet is read once; what the API server does not answer is {@link Unavailable}, never "there is none".
  */
 export function watchInventory({ client, namespace, onProblem, onUnwatched }: InventoryOptions): WatchedInventory {
@@ -43,7 +46,15 @@ export function watchInventory({ client, namespace, onProblem, onUnwatched }: In
     trim: (configMap) => readOrReport(configMap, onProblem),
   });
 
-  for (const reflector of [rollouts, scripts])
+  const replicaSets = new Reflector({
+    client,
+    resource: RESOURCES.replicaSet,
+    selection: { labelSelector: `${LABELS.podMetadata}=true` },
+    // Of the whole object: only its selector says which labels its pods must keep.
+    trim: podMetadataOf,
+  });
+
+  for (const reflector of [rollouts, scripts, replicaSets])
     reflector.onState(({ message }) => message !== '' && onUnwatched(message));
 
   async function readNow(hash: string): Promise<Script | undefined> {
@@ -64,14 +75,20 @@ export function watchInventory({ client, namespace, onProblem, onUnwatched }: In
     },
     rolloutsIn: (wanted) => [...byNamespace.keys(wanted)].flatMap((key) => rollouts.store.get(key) ?? []),
     rolloutNaming: (workload) => askRolloutNaming(client, workload),
+    podMetadata({ namespace: place, name, uid }) {
+      const entry = replicaSets.store.entry(keyOf({ namespace: place, name }));
+      return entry?.uid === uid ? entry.value : undefined;
+    },
     notReady() {
       const isServed = rollouts.state().state !== 'notServed';
       if (!rollouts.hasSynced() && isServed) return unknownYet('Rollouts', rollouts.state());
-      return scripts.hasSynced() ? undefined : unknownYet('pinned scripts', scripts.state());
+      if (!scripts.hasSynced()) return unknownYet('pinned scripts', scripts.state());
+      return replicaSets.hasSynced() ? undefined : unknownYet('ReplicaSets in a release', replicaSets.state());
     },
     close() {
       rollouts.close();
       scripts.close();
+      replicaSets.close();
     },
   };
 }

@@ -58,7 +58,7 @@ const [MUTATING, VALIDATING] = ['mutating', 'validating'].map(
 
 /** All that each account may do, so that nobody gives it more in passing. */
 const RIGHTS: readonly [kind: string, name: string, managed: readonly string[], certManager?: readonly string[]][] = [
-  ['ClusterRole', 'sluice-webhook', [`${READ} rollouts.rollouts.kruise.io`]],
+  ['ClusterRole', 'sluice-webhook', [`${READ} rollouts.rollouts.kruise.io`, 'list,watch replicasets.apps']],
   ['Role', 'sluice-webhook', [`${READ} configmaps`, `${READ} secrets [sluice-webhook-tls]`], [`${READ} configmaps`]],
   [
     'ClusterRole',

@@ -56,6 +56,7 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
   })),
   'holds.sluice.dev': [deployments, things],
   'floors.sluice.dev': [replicaSets, things],
+  'pods.sluice.dev': [{ apiGroups: [''], resources: ['pods'] }, things],
   'rollouts.sluice.dev': [things],
 };
 /** The entries that are called for an object that is created with an original. */
@@ -297,6 +298,41 @@ describe('a ReplicaSet', () => {
     }
   });
 });
+
+describe('a pod', () => {
+  const HASH = { 'pod-template-hash': '1' };
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-1', uid: 'set', controller: true };
+  const made = (metadata: JsonMap) => () => {
+    const spec = { containers: [{ name: 'web', image: 'example.com/web:1' }] };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { generateName: 'web-', namespace, ...metadata }, spec };
+    return client.create(RESOURCES.pod, pod, { dryRun: true });
+  };
+
+  test('is asked about only if a ReplicaSet of a Deployment makes it', () =>
+    follow([
+      ['made by hand', made({}), []],
+      ['made by hand with the label', made({ labels: HASH }), []],
+      ['of a ReplicaSet without a Deployment', made({ labels: { app: 'web' }, ownerReferences: [owner] }), []],
+      ['without labels', made({ ownerReferences: [owner] }), []],
+      ['of a Job', made({ labels: HASH, ownerReferences: [{ ...owner, apiVersion: 'batch/v1', kind: 'Job' }] }), []],
+      [
+        'held by a set that does not control it',
+        made({ labels: HASH, ownerReferences: [{ ...owner, controller: false }] }),
+        [],
+      ],
+      [
+        'held by a set, nothing said of control',
+        made({ labels: HASH, ownerReferences: [without(owner, 'controller')] }),
+        [],
+      ],
+      ['of a ReplicaSet of a Deployment', made({ labels: HASH, ownerReferences: [owner] }), ['pods']],
+    ]));
+});
+
+function without(map: JsonMap, key: string): JsonMap {
+  const { [key]: _, ...rest } = map;
+  return rest;
+}
 
 describe('a gateway object', () => {
   const ingress = (metadata: JsonMap) => ({

@@ -10,6 +10,7 @@ import { deployment as deploymentSubject } from '../drift/objects.ts';
 import { echoDeployment } from '../echo.ts';
 import { scale } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { reads } from './requests.ts';
 
 const server = cluster();
 const { client, kubectl } = server;
@@ -74,15 +75,7 @@ async function running(): Promise<string> {
   return namespace;
 }
 
-/** How often the API server was asked to list the Rollouts of one namespace, as it counts itself. */
-async function lists(): Promise<number> {
-  const text = succeeded(await kubectl(['get', '--raw', '/metrics']));
-  const lines = text.split('\n').filter((line) => line.startsWith('apiserver_request_total{'));
-  const own = lines.filter((line) =>
-    ['"rollouts"', '"LIST"', 'scope="namespace"'].every((part) => line.includes(part)),
-  );
-  return own.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-}
+const lists = () => reads(server, 'rollouts', 'LIST', 'namespace');
 
 async function expectHeld(namespace: string): Promise<void> {
   const object = await stored(namespace);
