@@ -25,6 +25,17 @@ const commands = commandsOf(
 
 test('the commands are those of the documentation', () => {
   expect(commands.map((words) => words.join(' '))).toEqual([
+    'get',
+    'status',
+    'approve',
+    'pause',
+    'resume',
+    'promote',
+    'abort',
+    'retry',
+    'jump',
+    'undo',
+    'history',
     'preview',
     'lint',
     'lua',
@@ -52,7 +63,7 @@ test('without a command the help is printed, with examples', async () => {
   const { code, out } = await called([]);
   expect(code).toBe(0);
   expect(out).toMatch(/^Usage: sluice /);
-  expect(out).toContain('Examples:\n  $ sluice preview -f rollout.yaml');
+  expect(out).toContain('Examples:\n  $ sluice get -A');
 });
 
 test('as a plugin of kubectl, help and examples say so', async () => {

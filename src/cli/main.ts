@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander';
 import { buildProgram } from './program.ts';
+import { isForReleases } from './release/commands.ts';
+import { RELEASE_EXIT } from './release/exit.ts';
 import { openTerminal, type Surroundings } from './terminal.ts';
 import { EXIT, UsageError } from './usage-error.ts';
 
@@ -7,7 +9,8 @@ import { EXIT, UsageError } from './usage-error.ts';
  * Runs one command.
  *
  * @param argv what follows the program's name
- * @returns the exit code: 0 fine, 1 something wrong with what was looked at, 2 wrong flags or unreadable input
+ * @returns the exit code: 0 fine, 1 something wrong with what was looked at, 2 wrong flags or unreadable input; of the
+ *   commands for releases {@link RELEASE_EXIT}, where both of these are 1
  * @throws only for a fault of ours
  */
 export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -18,13 +21,14 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
     program.outputHelp();
     return code;
   }
+  const usage = isForReleases(program, argv[0]) ? RELEASE_EXIT.error : EXIT.usage;
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : usage;
     if (!(error instanceof UsageError)) throw error;
     terminal.err.line(`${terminal.err.paint('red', 'error:')} ${error.message}`);
-    return EXIT.usage;
+    return usage;
   }
   return code;
 }

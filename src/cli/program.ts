@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { stringAt } from '../json/value.ts';
 import { type Context, newCommand, positiveNumber, withExamples } from './command.ts';
+import { releaseCommands } from './release/commands.ts';
 
 /**
  * The commands, their flags and their help. Each is carried out by a module of its own, which is loaded when it is
@@ -10,7 +11,7 @@ import { type Context, newCommand, positiveNumber, withExamples } from './comman
 export function buildProgram(context: Context): Command {
   const { surroundings, terminal } = context;
   const program = new Command(surroundings.programName)
-    .description('Progressive delivery for Kubernetes, done at admission: check releases, look at them, serve them.')
+    .description('Progressive delivery for Kubernetes, done at admission: steer releases, check them, serve them.')
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print the help of a command')
@@ -24,6 +25,7 @@ export function buildProgram(context: Context): Command {
       outputError: (text, write) => write(terminal.err.paint('red', text)),
     })
     .configureHelp({ styleTitle: (text) => terminal.out.paint('bold', text) });
+  for (const command of releaseCommands(context, program)) program.addCommand(command);
   for (const command of [
     previewCommand,
     lintCommand,
@@ -37,6 +39,8 @@ export function buildProgram(context: Context): Command {
     program.addCommand(command(context, program));
   }
   return withExamples(program, context, [
+    'get -A',
+    'status web --watch',
     'preview -f rollout.yaml -f gateway/',
     'lint -f manifests/',
     'lua test lua-scripts',

@@ -1,7 +1,12 @@
 import { styleText } from 'node:util';
 
 /** The part of a process's standard output or error that commands use. */
-export type Stream = { write(text: string): unknown; readonly isTTY?: boolean | undefined };
+export type Stream = {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  /** Lines of a terminal. */
+  readonly rows?: number | undefined;
+};
 
 /** Everything that a command has of the process it runs in. Tests give their own. */
 export type Surroundings = {

@@ -1,0 +1,17 @@
+import type { Report } from './report.ts';
+import { asRollout } from './rollout-status.ts';
+import type { Session } from './session.ts';
+
+/** Holds a release where it is, or lets it go on: `spec.strategy.paused`, as kubectl-kruise writes it (compat §6). @throws UsageError */
+export async function hold(action: 'pause' | 'resume', name: string, session: Session): Promise<Report> {
+  const { requests, namespace } = session;
+  const rollout = await requests.rollout(namespace, name);
+  const isPaused = asRollout(rollout).spec?.strategy.paused === true;
+  const base = { action, rollout: { namespace, name } };
+  if (isPaused === (action === 'pause')) {
+    const message = isPaused ? 'it is paused already' : 'it is not paused';
+    return { ...base, result: 'unchanged', message };
+  }
+  await requests.patchRollout(rollout, { spec: { strategy: { paused: isPaused ? null : true } } });
+  return { ...base, result: 'done', message: isPaused ? 'resumed' : 'paused where it is; traffic stays as it is' };
+}
