@@ -1,6 +1,6 @@
 import { at, type Json, type JsonMap, stringAt } from '../../src/json/value.ts';
-import { controllerReference, listAt, mapAt, nameAndNamespace, selects } from './fields.ts';
-import { isOver, isReady, isTerminating } from './replica-set.ts';
+import { controllerReference, isTerminating, listAt, mapAt, nameAndNamespace, selects, uidOf } from './fields.ts';
+import { isOver, isReady } from './replica-set.ts';
 
 /** How many endpoints one EndpointSlice holds unless the controller manager is told otherwise. */
 const ENDPOINTS_PER_SLICE = 100;
@@ -30,7 +30,7 @@ function endpointOf(pod: JsonMap, always: boolean): JsonMap {
   return {
     addresses: [stringAt(pod, 'status', 'podIP') ?? ''],
     conditions: { ready: always || (serving && !terminating), serving, terminating },
-    targetRef: { kind: 'Pod', ...nameAndNamespace(pod), uid: stringAt(pod, 'metadata', 'uid') ?? '' },
+    targetRef: { kind: 'Pod', ...nameAndNamespace(pod), uid: uidOf(pod) },
   };
 }
 

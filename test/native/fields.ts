@@ -23,10 +23,8 @@ export function listAt(value: Json | undefined, ...path: readonly string[]): rea
 }
 
 export function nameAndNamespace(object: JsonMap): { readonly namespace: string; readonly name: string } {
-  return {
-    namespace: stringAt(object, 'metadata', 'namespace') ?? '',
-    name: stringAt(object, 'metadata', 'name') ?? '',
-  };
+  const metadata = metadataOf(object);
+  return { namespace: textIn(metadata, 'namespace'), name: textIn(metadata, 'name') };
 }
 
 export function annotation(object: JsonMap, key: string): string | undefined {
@@ -35,12 +33,34 @@ export function annotation(object: JsonMap, key: string): string | undefined {
 
 /** The object with these members in place of its own of the same names; undefined takes one out. */
 export function withMembers(map: JsonMap, members: { readonly [key: string]: Json | undefined }): JsonMap {
-  const entries = Object.entries({ ...map, ...members }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as JsonMap;
+  const result: { [key: string]: Json } = {};
+  for (const [key, value] of Object.entries(map)) if (!Object.hasOwn(members, key)) result[key] = value;
+  for (const [key, value] of Object.entries(members)) if (value !== undefined) result[key] = value;
+  return result;
 }
 
 export function withMetadata(object: JsonMap, members: { readonly [key: string]: Json | undefined }): JsonMap {
-  return { ...object, metadata: withMembers(mapAt(object, 'metadata'), members) };
+  return { ...object, metadata: withMembers(metadataOf(object), members) };
+}
+
+const NOTHING: JsonMap = {};
+
+/** Every write looks at metadata many times: without the checks that values of unknown make need. */
+export function metadataOf(object: JsonMap | undefined): JsonMap {
+  return (object?.['metadata'] as JsonMap | undefined) ?? NOTHING;
+}
+
+export function uidOf(object: JsonMap | undefined): string {
+  return textIn(metadataOf(object), 'uid');
+}
+
+export function isTerminating(object: JsonMap): boolean {
+  return metadataOf(object)['deletionTimestamp'] !== undefined;
+}
+
+function textIn(map: JsonMap, key: string): string {
+  const value = map[key];
+  return typeof value === 'string' ? value : '';
 }
 
 /** `matchLabels` of a LabelSelector, or a Service's selector: an empty one selects nothing here. */
@@ -51,8 +71,16 @@ export function selects(selector: JsonMap, labels: JsonMap): boolean {
 
 /** The uid of the controller in `metadata.ownerReferences`. */
 export function controllerOf(object: JsonMap): string | undefined {
-  const owner = listAt(object, 'metadata', 'ownerReferences').find((each) => at(each, ['controller']) === true);
-  return stringAt(owner, 'uid');
+  return ownersOf(object).find(({ controller }) => controller === true)?.uid;
+}
+
+type OwnerReference = { readonly uid: string; readonly controller?: boolean };
+
+const NOBODY: readonly OwnerReference[] = [];
+
+/** `metadata.ownerReferences`. */
+export function ownersOf(object: JsonMap | undefined): readonly OwnerReference[] {
+  return (metadataOf(object)['ownerReferences'] as readonly OwnerReference[] | undefined) ?? NOBODY;
 }
 
 /** The reference to an object that controls another: `blockOwnerDeletion` makes foreground deletion wait. */
@@ -61,7 +89,7 @@ export function controllerReference(owner: JsonMap): JsonMap {
     apiVersion: owner['apiVersion'] ?? '',
     kind: owner['kind'] ?? '',
     name: nameAndNamespace(owner).name,
-    uid: stringAt(owner, 'metadata', 'uid') ?? '',
+    uid: uidOf(owner),
     controller: true,
     blockOwnerDeletion: true,
   };
@@ -105,4 +133,10 @@ export function nameHash(text: string): string {
   let hash = 0x811c9dc5;
   for (const letter of text) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return [...String(hash)].map((digit) => NAME_LETTERS[digit.charCodeAt(0) % NAME_LETTERS.length]).join('');
+}
+
+/** Five letters for a number below 27⁵, each number its own. */
+export function nameSuffix(number: number): string {
+  const base = NAME_LETTERS.length;
+  return Array.from({ length: 5 }, (_, i) => NAME_LETTERS[Math.floor(number / base ** (4 - i)) % base]).join('');
 }

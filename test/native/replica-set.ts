@@ -3,11 +3,13 @@ import { type JsonMap, stringAt } from '../../src/json/value.ts';
 import {
   annotation,
   controllerReference,
+  isTerminating,
   listAt,
   mapAt,
   nameAndNamespace,
   numberAt,
   timestamp,
+  uidOf,
   withMembers,
 } from './fields.ts';
 
@@ -37,7 +39,7 @@ export type ReplicaSetSync = {
 export function syncReplicaSet(set: JsonMap, pods: readonly JsonMap[], now: number): ReplicaSetSync {
   const active = pods.filter(isActive);
   const missing = numberAt(set, 1, 'spec', 'replicas') - active.length;
-  const isDeleting = stringAt(set, 'metadata', 'deletionTimestamp') !== undefined;
+  const isDeleting = isTerminating(set);
   return {
     create: isDeleting ? 0 : Math.max(0, missing),
     delete: isDeleting ? [] : podsToDelete(active, Math.max(0, -missing), now),
@@ -82,10 +84,6 @@ export function isReady(pod: JsonMap): boolean {
 /** True for pods that count: neither over nor being deleted. */
 export function isActive(pod: JsonMap): boolean {
   return !isOver(pod) && !isTerminating(pod);
-}
-
-export function isTerminating(pod: JsonMap): boolean {
-  return stringAt(pod, 'metadata', 'deletionTimestamp') !== undefined;
 }
 
 /** True for pods that ran to their end. */
@@ -168,8 +166,4 @@ function byAge(a: JsonMap, b: JsonMap, since: (pod: JsonMap) => number, now: num
 /** Of the age in nanoseconds, as Go's durations are. */
 function magnitude(milliseconds: number): number {
   return milliseconds <= 0 ? -1 : Math.trunc(Math.log2(milliseconds * 1e6));
-}
-
-function uidOf(pod: JsonMap): string {
-  return stringAt(pod, 'metadata', 'uid') ?? '';
 }
