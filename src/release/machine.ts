@@ -277,6 +277,9 @@ function stepUpgrade(look: Look): Decision {
   const before =
     isSteered && typeof current === 'object' ? reach({ to: 'steered', traffic: current }, place) : undefined;
   if (before?.isReached === false) return stay(look, before.wish, before);
+  // What no traffic needs is not to stand in the way of the walk.
+  const sets = isSteered ? [] : floors(look, NO_TRAFFIC);
+  if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
   const planned = weightOf(step) ?? 0;
   const now = (before?.settled.traffic ?? record.traffic).weight ?? 0;
   const share = isSteered ? 100 - Math.min(now, planned) : undefined;
