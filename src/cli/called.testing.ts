@@ -13,6 +13,10 @@ type Given = {
   readonly env?: Surroundings['env'];
   readonly isTTY?: boolean;
   readonly programName?: string;
+  /** Told of each text as it is written, to either stream. */
+  readonly onWrite?: (text: string) => void;
+  /** Gets what the command does on a signal. */
+  readonly onSignal?: (signal: 'SIGTERM' | 'SIGINT', listener: () => void) => void;
 };
 
 /** Runs a command in this process, as `bin/sluice.js` does in its own. */
@@ -23,6 +27,7 @@ export async function called(argv: readonly string[], given: Given = {}): Promis
     write: (text: string) => {
       written[name] += text;
       written.all += text;
+      given.onWrite?.(text);
     },
   });
   const code = await run(argv, {
@@ -31,7 +36,7 @@ export async function called(argv: readonly string[], given: Given = {}): Promis
     readStdin: () => Promise.resolve(Buffer.from(given.stdin ?? '')),
     env: given.env ?? {},
     programName: given.programName ?? 'sluice',
-    signals: { on: () => undefined },
+    signals: { on: (signal, listener) => given.onSignal?.(signal, listener) },
     exit: (code) => {
       throw new Error(`exit ${code}`);
     },

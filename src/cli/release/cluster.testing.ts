@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as late } from 'node:timers/promises';
 import { applyPatch } from 'rfc6902';
 import { onTestFinished } from 'vitest';
 import { jsonText, parseJson } from '../../json/text.ts';
@@ -36,24 +37,40 @@ export type Write = {
 export type TestCluster = {
   readonly api: MemoryApi;
   readonly writes: Write[];
+  /** Every request as it came: `GET /apis/…?…`. */
+  readonly requests: string[];
   put(...objects: readonly JsonMap[]): void;
   get(kind: string, name: string): JsonMap | undefined;
   remove(kind: string, name: string): void;
   /** Runs a command as a user of this cluster. */
   run(argv: readonly string[], given?: Parameters<typeof called>[1]): Promise<Called>;
   readonly kubeconfig: string;
+  /** Answers carry this warning from now on. */
+  warn(text: string): void;
+  /** Called before each patch is carried out. */
+  onPatch(listener: () => void): void;
+  /** Answers come so many milliseconds late from now on. */
+  delay(milliseconds: number): void;
+  /** Breaks all connections. */
+  cut(): void;
+  /** Carries these calls out, and closes their connections without an answer. */
+  dropAfter(which: (call: Call) => boolean): void;
 };
 
 export async function testCluster(...objects: readonly JsonMap[]): Promise<TestCluster> {
   const api = new MemoryApi();
   const writes: Write[] = [];
-  const server = await serve(api, writes);
+  const requests: string[] = [];
+  const hooks: Hooks = { isDropped: () => false, onPatch: () => undefined, warning: undefined, delay: 0 };
+  const server = await serve(api, writes, requests, hooks);
   const { port } = server.address() as AddressInfo;
   const folder = folderWith({ config: kubeconfigText(port) });
   const kubeconfig = `${folder}/config`;
   const cluster: TestCluster = {
     api,
     writes,
+    requests,
+    cut: () => server.closeAllConnections(),
     put: (...all) => {
       for (const object of all) api.put(resourceOf(String(object['kind'])), object);
     },
@@ -61,6 +78,18 @@ export async function testCluster(...objects: readonly JsonMap[]): Promise<TestC
     remove: (kind, name) => api.remove(resourceOf(kind), { namespace: 'shop', name }),
     run: (argv, given = {}) => called(argv, { ...given, env: { KUBECONFIG: kubeconfig, ...given.env } }),
     kubeconfig,
+    delay: (milliseconds) => {
+      hooks.delay = milliseconds;
+    },
+    warn: (text) => {
+      hooks.warning = text;
+    },
+    onPatch: (listener) => {
+      hooks.onPatch = listener;
+    },
+    dropAfter: (which) => {
+      hooks.isDropped = which;
+    },
   };
   cluster.put(...objects);
   return cluster;
@@ -82,7 +111,7 @@ function kubeconfigText(port: number): string {
   return jsonText({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'test', cluster: { server: `http://127.0.0.1:${port}` } }],
+    clusters: [{ name: 'test', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } }],
     users: [{ name: 'test', user: {} }],
     contexts: [
       { name: 'shop', context: { cluster: 'test', user: 'test', namespace: 'shop' } },
@@ -92,9 +121,12 @@ function kubeconfigText(port: number): string {
   });
 }
 
-async function serve(api: MemoryApi, writes: Write[]): Promise<Server> {
+type Hooks = { isDropped: (call: Call) => boolean; onPatch: () => void; warning: string | undefined; delay: number };
+
+async function serve(api: MemoryApi, writes: Write[], requests: string[], hooks: Hooks): Promise<Server> {
   const server = createServer(async (request, response) => {
     const body = await text(request);
+    if (hooks.delay > 0) await late(hooks.delay);
     const closed = new AbortController();
     response.on('close', () => closed.abort());
     const call: Call = {
@@ -104,13 +136,20 @@ async function serve(api: MemoryApi, writes: Write[]): Promise<Server> {
       signal: closed.signal,
       ...(body === '' ? {} : { body }),
     };
+    requests.push(`${call.method} ${call.path}`);
     if (call.method !== 'GET') writes.push(writeOf(call));
+    if (call.method === 'PATCH') hooks.onPatch();
+    if (hooks.warning !== undefined) response.setHeader('warning', `299 - "${hooks.warning}"`);
     const other = discovery(call) ?? (await patched(api, call));
     if (other !== undefined) {
       response.writeHead(other.status, { 'content-type': 'application/json' }).end(jsonText(other.body));
       return;
     }
     const answer = await api.send(subresource(call));
+    if (hooks.isDropped(call)) {
+      request.socket.destroy();
+      return;
+    }
     response.writeHead(answer.statusCode ?? 500, { 'content-type': 'application/json' });
     response.flushHeaders();
     answer.on('error', () => response.end()).pipe(response);

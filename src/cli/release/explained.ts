@@ -11,6 +11,8 @@ export type Asked = {
   readonly name?: string;
 };
 
+const CHECK_ACCESS = 'check --kubeconfig, --context and KUBECONFIG';
+
 /** RBAC's own words; the same status comes from webhooks that deny a write, which have words of theirs. */
 const MISSING_RIGHT = /cannot \w+ resource/;
 
@@ -20,8 +22,7 @@ const MISSING_RIGHT = /cannot \w+ resource/;
  */
 export function explained(error: unknown, asked: Asked, server: string): unknown {
   if (error instanceof NoAnswer) {
-    const hint = 'check --kubeconfig, --context and KUBECONFIG';
-    return new UsageError(`${server} does not answer: ${error.message}; ${hint}`, { cause: error });
+    return new UsageError(`${server} does not answer: ${error.message}; ${CHECK_ACCESS}`, { cause: error });
   }
   if (!(error instanceof ApiError)) return error;
   const said = (message: string) => new UsageError(message, { cause: error });

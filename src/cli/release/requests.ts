@@ -95,7 +95,7 @@ export class Requests {
   /** @throws UsageError where there are no Rollouts at all */
   async #names(namespace: string): Promise<string[] | 'unreadable'> {
     try {
-      return (await this.rollouts(namespace)).map((each) => nameOf(each).name);
+      return (await this.rollouts(namespace)).map((each) => nameOf(each).name).sort();
     } catch (error) {
       // Who may read a Rollout may not always list them all.
       const cause = error instanceof UsageError ? error.cause : undefined;
@@ -207,16 +207,24 @@ export class Requests {
   }
 
   async #find(group: string, version: string, kind: string): Promise<Resource | undefined> {
-    for (const each of [version, ...(await this.#versions(group)).filter((other) => other !== version)]) {
-      const path = collectionPath({ group, version: each, plural: '', kind, namespaced: false }).replace(/\/$/, '');
-      const found = mapsAt(await this.#read(path), 'resources').find(
-        (entry) => entry['kind'] === kind && !stringAt(entry, 'name')?.includes('/'),
-      );
-      const plural = stringAt(found, 'name');
-      if (plural !== undefined)
-        return { group, version: each, plural, kind, namespaced: found?.['namespaced'] === true };
+    const named = await this.#findIn(group, version, kind);
+    if (named !== undefined) return named;
+    for (const other of await this.#versions(group)) {
+      const found = other === version ? undefined : await this.#findIn(group, other, kind);
+      if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  async #findIn(group: string, version: string, kind: string): Promise<Resource | undefined> {
+    const path = collectionPath({ group, version, plural: '', kind, namespaced: false }).replace(/\/$/, '');
+    const entries = mapsAt(await this.#read(path), 'resources');
+    // `deployments/scale` is no kind of its own.
+    const found = entries.find((entry) => entry['kind'] === kind && !stringAt(entry, 'name')?.includes('/'));
+    const plural = stringAt(found, 'name');
+    return plural === undefined
+      ? undefined
+      : { group, version, plural, kind, namespaced: found?.['namespaced'] === true };
   }
 
   async #versions(group: string): Promise<string[]> {
