@@ -51,6 +51,8 @@ const betaStrategy = {
   steps: list(betaStep, 4),
   trafficRoutings: list(some(routing), 2),
   trafficRoutingRef: name,
+  progressDeadlineSeconds: fc.nat(900),
+  onFailure: fc.constantFrom('pause', 'rollback'),
   ...shared,
 };
 const betaSpec = some({
@@ -101,6 +103,7 @@ const betaStatus = some({
   currentStepIndex: fc.nat(4),
   currentStepState: fc.constantFrom('StepPaused', ''),
   blueGreenStatus: some(subStatus),
+  release: some({ outcome: name, request: fc.constantFrom('', 'promote'), approvedStep: fc.nat(4) }),
 });
 
 const metadata = some({

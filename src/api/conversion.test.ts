@@ -2,11 +2,12 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { canonicalJson } from '../json/text.ts';
-import { at, type Json, type JsonMap } from '../json/value.ts';
+import { at, isList, isMap, type Json, type JsonMap } from '../json/value.ts';
 import { alphaRollouts, betaRollouts, brokenRollouts } from './arbitrary.testing.ts';
 import { convertRollout } from './conversion.ts';
 import { withDefaults } from './defaults.ts';
-import { V1ALPHA1, V1BETA1 } from './names.ts';
+import { type RolloutApiVersion, V1ALPHA1, V1BETA1 } from './names.ts';
+import { type Schema, schemaOf } from './schema.ts';
 import { validateSchema } from './validate.ts';
 
 const alpha = (spec: Json, annotations: JsonMap = {}): JsonMap => ({
@@ -307,3 +308,38 @@ test('what conversion makes of a valid object is valid', () => {
   expect(validateSchema(shown)).toEqual([]);
   expect(validateSchema(convertRollout(shown, V1BETA1))).toEqual([]);
 });
+
+/** A value with every field that a schema has. */
+function filled(schema: Schema, key = ''): Json {
+  if (schema.properties !== undefined) {
+    return Object.fromEntries(Object.entries(schema.properties).map(([name, inner]) => [name, filled(inner, name)]));
+  }
+  if (schema.items !== undefined) return [filled(schema.items)];
+  if (schema.additionalProperties !== undefined) return { a: filled(schema.additionalProperties) };
+  if (schema.type === 'boolean') return true;
+  if (schema.type === 'integer') return 1;
+  return key === 'traffic' ? '20%' : (schema.enum?.at(-1) ?? 'x');
+}
+
+/** What an API server keeps of a value: the fields of its schema. */
+function pruned(value: Json, schema: Schema): Json {
+  if (isList(value)) return schema.items === undefined ? value : value.map((item) => pruned(item, schema.items ?? {}));
+  const { properties } = schema;
+  if (!isMap(value) || properties === undefined) return value;
+  const kept = Object.entries(value).filter(([name]) => Object.hasOwn(properties, name));
+  return Object.fromEntries(kept.map(([name, inner]) => [name, pruned(inner, properties[name] ?? {})]));
+}
+
+test.each(['canary', 'blueGreen'])(
+  'no field of a %s release is lost when an API server prunes what v1alpha1 does not know',
+  (strategy) => {
+    const schema = (version: RolloutApiVersion, part: string) => schemaOf(version, 'Rollout')?.properties?.[part] ?? {};
+    const { strategy: both, ...spec } = filled(schema(V1BETA1, 'spec')) as JsonMap;
+    const kept = { [strategy]: at(both, [strategy]) ?? null };
+    const stored = { ...beta({ ...spec, strategy: kept }), status: filled(schema(V1BETA1, 'status')) };
+    const shown = convertRollout(stored, V1ALPHA1);
+    const part = (name: string) => pruned(shown[name] ?? {}, schema(V1ALPHA1, name));
+    const written = { ...shown, spec: part('spec'), status: part('status') };
+    expect(convertRollout(written, V1BETA1)).toEqual(stored);
+  },
+);

@@ -21,7 +21,12 @@ export function toAlpha(object: JsonMap): JsonMap {
   const canary = member(strategy, 'blueGreen') === undefined ? member(strategy, 'canary') : undefined;
   const spec = change(member(object, 'spec'), specToAlpha);
   const status = change(member(object, 'status'), (map) =>
-    replaced(map, { currentStepIndex: undefined, currentStepState: undefined, blueGreenStatus: undefined }),
+    replaced(map, {
+      currentStepIndex: undefined,
+      currentStepState: undefined,
+      blueGreenStatus: undefined,
+      release: undefined,
+    }),
   );
   const shown = replaced({ ...object, apiVersion: V1ALPHA1 }, { spec, status });
   return isMap(canary) ? styleAnnotations(shown, canary) : shown;
@@ -58,6 +63,8 @@ function canaryToBeta(canary: JsonMap, annotations: Json | undefined): JsonMap {
     enableExtraWorkloadForCanary: !isStyle(member(annotations, ANNOTATIONS.rollingStyle), 'partition'),
     trafficRoutingRef: ref === '' || typeof ref !== 'string' ? undefined : ref,
     disableGenerateCanaryService: member(canary, 'disableGenerateCanaryService') ?? withoutCanaryService(routings),
+    progressDeadlineSeconds: undefined,
+    onFailure: undefined,
   });
 }
 
@@ -75,6 +82,8 @@ function canaryToAlpha(canary: JsonMap): JsonMap {
     ),
     enableExtraWorkloadForCanary: undefined,
     trafficRoutingRef: undefined,
+    progressDeadlineSeconds: undefined,
+    onFailure: undefined,
   });
 }
 
@@ -128,6 +137,7 @@ function statusToBeta(status: JsonMap): JsonMap {
     currentStepIndex: member(canary, 'currentStepIndex') ?? 0,
     currentStepState: member(canary, 'currentStepState') ?? '',
     blueGreenStatus: undefined,
+    release: undefined,
   });
 }
 
