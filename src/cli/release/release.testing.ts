@@ -246,9 +246,9 @@ export function atStepTwo(): JsonMap[] {
   return [
     rollout(progressing()),
     deployment(),
-    replicaSet(HASHES.stable, 1, TEMPLATES.stable, { desired: 3 }),
-    replicaSet(HASHES.canary, 2, TEMPLATES.canary, { desired: 2 }),
-    replicaSet('5c4d3b2a1', 0, template('web:0'), { desired: 0 }),
+    replicaSet(HASHES.stable, 2, TEMPLATES.stable, { desired: 3 }),
+    replicaSet(HASHES.canary, 3, TEMPLATES.canary, { desired: 2 }),
+    replicaSet('5c4d3b2a1', 1, template('web:0'), { desired: 0 }),
     ...['c2x7k', 'k9m4p', 'z5t8w'].map((suffix) => pod(HASHES.stable, suffix)),
     ...['b3n6q', 'w7r2d'].map((suffix) => pod(HASHES.canary, suffix)),
     service('web', directive(pin)),

@@ -32,7 +32,7 @@ test('status is the tree, in plain text for a pipe and with colours for a termin
   const { code, out, err } = await cluster.run(['status', 'web']);
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out).toMatch(/^Rollout shop\/web {3}partition {3}Progressing {3}step 2\/3 StepPaused/);
-  expect(out).toContain('│  └─ ReplicaSet web-7f8b6d5c9   canary   revision 2   web:2   2/2 ready\n');
+  expect(out).toContain('│  └─ ReplicaSet web-7f8b6d5c9   canary   revision 3   web:2   2/2 ready\n');
   expect(out.endsWith('   └─ sluice approve web -n shop\n')).toBe(true);
   expect(out).not.toContain('\x1b');
   const drawn = await cluster.run(['status', 'web'], { isTTY: true });

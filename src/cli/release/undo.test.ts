@@ -229,7 +229,7 @@ test('history as `-o json` has it', async () => {
   });
   expect(revisions).toHaveLength(3);
   expect(revisions[0]).toEqual({
-    revision: 2,
+    revision: 3,
     template: expect.stringMatching(/^[0-9a-f]{16}$/),
     replicaSet: 'web-7f8b6d5c9',
     images: 'web:2',
