@@ -32,6 +32,7 @@ function judge(object: JsonMap | undefined, oldObject: JsonMap | undefined, chan
     object,
     oldObject,
     bytes: 100,
+    receivedAt: 0,
     ...change,
   });
 }

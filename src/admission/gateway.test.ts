@@ -72,6 +72,7 @@ function request(changes: Partial<AdmissionRequest>): AdmissionRequest {
     object: virtualService(),
     oldObject: virtualService(),
     bytes: 1000,
+    receivedAt: 0,
     ...changes,
   };
 }

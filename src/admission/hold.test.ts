@@ -42,6 +42,7 @@ function request(changes: Partial<AdmissionRequest> = {}): AdmissionRequest {
     object: deployment('web:2'),
     oldObject: deployment('web:1'),
     bytes: 1000,
+    receivedAt: 0,
     ...changes,
   };
 }

@@ -39,6 +39,7 @@ async function judge(change: Partial<AdmissionRequest> = {}) {
     object: pod(),
     oldObject: undefined,
     bytes: 100,
+    receivedAt: 0,
     ...change,
   });
   return { answer, asked };

@@ -24,6 +24,8 @@ export type AdmissionRequest = {
   readonly oldObject: JsonMap | undefined;
   /** Size of the review's text, which bounds the size of both objects. */
   readonly bytes: number;
+  /** When the server got the review, in milliseconds since 1970. */
+  readonly receivedAt: number;
 };
 
 export type RequestReading =
@@ -33,9 +35,10 @@ export type RequestReading =
 /**
  * Reads `request` of a review.
  * @param bytes the size of the text that the review was read from.
+ * @param receivedAt when that text came, in milliseconds since 1970.
  * @returns `malformed` with what is missing when the request cannot be judged: an API server never sends such a one.
  */
-export function readRequest(value: Json | undefined, bytes: number): RequestReading {
+export function readRequest(value: Json | undefined, bytes: number, receivedAt: number): RequestReading {
   if (!isMap(value)) return malformed('the review has no request: send {"request": {"uid": …, "operation": …}}');
   const uid = stringAt(value, 'uid');
   if (uid === undefined || uid === '') return malformed('request.uid is missing: the answer is matched by it');
@@ -74,6 +77,7 @@ export function readRequest(value: Json | undefined, bytes: number): RequestRead
       object,
       oldObject,
       bytes,
+      receivedAt,
     },
   };
 }

@@ -23,6 +23,7 @@ function request(object: JsonMap | undefined, changes: Partial<AdmissionRequest>
     object,
     oldObject: undefined,
     bytes: 1000,
+    receivedAt: 0,
     ...changes,
   };
 }

@@ -1,9 +1,10 @@
 import { GROUP } from '../api/names.ts';
 import { validateRollout } from '../api/rollout.ts';
 import { validateSchema } from '../api/validate.ts';
-import { fieldPath, type Violation, violationText } from '../api/violation.ts';
+import { type Violation, violationText } from '../api/violation.ts';
 import type { JsonMap } from '../json/value.ts';
-import { type Answer, allow, deny } from './answer.ts';
+import { type Answer, allow } from './answer.ts';
+import { denyFor } from './denial.ts';
 import type { Inventory } from './inventory.ts';
 import type { AdmissionRequest } from './request.ts';
 import type { AdmissionHandler } from './route.ts';
@@ -30,7 +31,7 @@ function judge({ namespace, name, oldObject, kind }: AdmissionRequest, object: J
   });
   const all = [...newSchemaViolations(object, oldObject), ...violations];
   if (all.length === 0) return allow({ warnings, about });
-  return deny(denialText(kind.kind, all), { warnings, about, causes: all.map(causeOf) });
+  return denyFor(kind.kind, all, { warnings, about });
 }
 
 /**
@@ -43,13 +44,4 @@ function newSchemaViolations(object: JsonMap, oldObject: JsonMap | undefined): V
   if (found.length === 0 || oldObject === undefined) return found;
   const known = new Set(validateSchema(oldObject).map(violationText));
   return found.filter((violation) => !known.has(violationText(violation)));
-}
-
-function denialText(kind: string, violations: readonly Violation[]): string {
-  const texts = violations.map(violationText);
-  return texts.length === 1 ? `${kind}: ${texts[0]}` : `${kind}: ${texts.length} errors: ${texts.join('; ')}`;
-}
-
-function causeOf({ path, message }: Violation): { field: string; message: string } {
-  return { field: fieldPath(path), message };
 }

@@ -4,6 +4,7 @@ import { type GatewayOptions, gatewayHandler } from './gateway.ts';
 import { holdHandler } from './hold.ts';
 import { podHandler } from './pod.ts';
 import { rolloutHandler } from './rollout.ts';
+import { rolloutStatusHandler } from './rollout-status.ts';
 import type { AdmissionHandler, FailurePolicy, Route, Rule } from './route.ts';
 import { statusHandler } from './status.ts';
 
@@ -108,6 +109,20 @@ export const ROUTE_TABLE = {
       },
     ],
   },
+  rolloutStatus: {
+    path: '/validate/rollout-status',
+    configuration: 'ValidatingWebhookConfiguration',
+    failurePolicy: 'Fail',
+    timeoutSeconds: 10,
+    rules: [
+      {
+        apiGroups: ['rollouts.kruise.io'],
+        apiVersions: ['v1alpha1', 'v1beta1'],
+        resources: ['rollouts/status'],
+        operations: ['UPDATE'],
+      },
+    ],
+  },
 } as const satisfies Record<string, RouteEntry>;
 
 /**
@@ -131,6 +146,7 @@ export function admissionRoutes(options: GatewayOptions, policies = FAILURE_POLI
     floor: floorHandler(options.controllerUser),
     pod: podHandler(options.inventory),
     rollout: rolloutHandler(options.inventory),
+    rolloutStatus: rolloutStatusHandler(options.controllerUser),
   } satisfies Record<keyof typeof ROUTE_TABLE, AdmissionHandler>;
   return [
     ...Object.entries(handlers).map(([name, handle]): Route => {

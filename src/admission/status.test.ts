@@ -25,6 +25,7 @@ function request(sent: JsonMap | undefined, stored: JsonMap | undefined): Admiss
     object: objectWith(sent),
     oldObject: objectWith(stored),
     bytes: 100,
+    receivedAt: 0,
   };
 }
 

@@ -419,6 +419,10 @@ export interface Release {
    */
   request?: '' | 'promote' | 'abort' | 'retry';
   /**
+   * The step that an approval is meant for, counted from 1; written together with it. An approval that names no step is refused in the first two seconds of a pause.
+   */
+  approvedStep?: number;
+  /**
    * Percent of the traffic that the new version gets now by weight.
    */
   weight?: number;

@@ -150,6 +150,7 @@ test('a handler gets the request as plain data, and an allowed write is answered
       object,
       oldObject: object,
       bytes: body.length,
+      receivedAt: expect.any(Number),
     },
   ]);
 });

@@ -37,7 +37,7 @@ export type App = {
   idle(): Promise<void>;
 };
 
-/** Builds the server of `routes`. It listens nowhere, reads no clock but for measuring, and starts nothing. */
+/** Builds the server of `routes`. It listens nowhere, reads the clock only to measure and to say when a request came, and starts nothing. */
 export function buildApp(options: AppOptions): App {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const load = new Load(limits);

@@ -24,7 +24,7 @@ export async function answerAdmission(
   started: number,
 ): Promise<string> {
   const envelope = member(readReview(text, 'AdmissionReview'), 'request');
-  const reading = readRequest(envelope, bytes);
+  const reading = readRequest(envelope, bytes, Date.now());
   if (reading.reading === 'malformed') {
     const uid = stringAt(envelope, 'uid');
     if (uid === undefined || uid === '') throw new Problem('malformed', reading.message);

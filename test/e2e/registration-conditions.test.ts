@@ -58,6 +58,7 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
   'floors.sluice.dev': [replicaSets, things],
   'pods.sluice.dev': [{ apiGroups: [''], resources: ['pods'] }, things],
   'rollouts.sluice.dev': [things],
+  'rollout-status.sluice.dev': [{ apiGroups: [GROUP], resources: ['things/status'] }],
 };
 /** The entries that are called for an object that is created with an original. */
 const FOR_CREATED = ['gateways', 'workloads', 'rollouts'];
@@ -427,6 +428,35 @@ describe('objects of any shape', () => {
       ],
       ['deleted', () => remove(name), ['rollouts']],
     ]);
+  });
+
+  test('are asked about by their status only when it changes, and never in the hands of our controller', async () => {
+    const role = ['create', 'role', 'things', '-n', namespace, '--verb=*'];
+    succeeded(await kubectl([...role, `--resource=things.${GROUP},things.${GROUP}/status`]));
+    const binding = ['create', 'rolebinding', 'things', '-n', namespace, '--role=things', `--user=${CONTROLLER}`];
+    succeeded(await kubectl(binding));
+    const connection = connect({ kubeconfig, env: {}, impersonate: { user: CONTROLLER } });
+    const controller = new Client(connection);
+    const at = { namespace, name: 'reported' };
+    const write = (status: Json, by = client) => by.patch(THING, at, 'merge', { status }, { subresource: 'status' });
+    const asked = ['rollout-status'];
+    try {
+      await follow([
+        ['created', () => client.create(THING, thing('reported')), ['rollouts']],
+        ['given a status', () => write({ phase: 'a' }), asked],
+        ['given the same again', () => write({ phase: 'a' }), []],
+        ['given another', () => write({ phase: 'b' }), asked],
+        ['given another by our controller', () => write({ phase: 'c' }, controller), []],
+        ['deprived of it', () => write(null), asked],
+        ['deprived of it again', () => write(null), []],
+        ['given one that is no map', () => write([1]), asked],
+        ['marked by who may rescue', () => patch('reported', annotate({ [RESCUE]: 'true' })), []],
+        ['given another by who may rescue', () => write({ phase: 'd' }), []],
+        ['deleted', () => remove('reported'), []],
+      ]);
+    } finally {
+      connection.close();
+    }
   });
 
   test('as large as they may be are evaluated within the budget of an API server', async () => {

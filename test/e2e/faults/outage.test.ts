@@ -56,9 +56,10 @@ describe('with all pods of Sluice gone, what takes no part in a release is writt
     succeeded(await inShop(words));
   });
 
-  test('the status of a Rollout', async () => {
-    const patch = '{"status":{"message":"seen"}}';
-    succeeded(await inShop(`patch rollout armed --subresource=status --type=merge -p ${patch}`));
+  test('the status of a Rollout, by our controller: it goes on', async () => {
+    const status = { message: 'seen' };
+    const name = { namespace: shop, name: 'armed' };
+    await sluice.controller.patch(RESOURCES.rollout, name, 'merge', { status }, { subresource: 'status' });
   });
 });
 
@@ -101,6 +102,13 @@ describe('and of what is in a release', () => {
     const old = await inShop('get rollouts.v1alpha1.rollouts.kruise.io armed');
     process.stderr.write(old.stderr);
     expect(old.stderr).toContain('conversion webhook for rollouts.kruise.io/v1beta1, Kind=Rollout failed');
+  });
+
+  test('a status of a Rollout by anybody else is refused, for nobody could judge what it asks for', async () => {
+    const { stderr } = await inShop(
+      'patch rollout armed --subresource=status --type=merge -p {"status":{"message":"forged"}}',
+    );
+    expect(stderr).toContain('failed calling webhook "rollout-status.sluice.dev"');
   });
 
   test('a namespace with all of it can be deleted', async () => {
