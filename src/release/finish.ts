@@ -4,6 +4,7 @@ import type { SetWish } from './observed.ts';
 import { ownRoom } from './pods.ts';
 import { type FinalisingStep, NO_TRAFFIC, type ReleaseRecord } from './record.ts';
 import { retreat } from './retreat.ts';
+import { atWeight } from './settings.ts';
 
 /**
  * The closing sequences (compat §2.8, with the order that keeps traffic on living pods):
@@ -51,7 +52,7 @@ function blueGreen(look: Look): Decision {
       return to('FinalisingStepRouteTrafficToNew');
     case 'FinalisingStepRouteTrafficToNew': {
       const isSteered = settings.routings.length > 0;
-      const traffic = { step: settings.steps.length, weight: 100 };
+      const traffic = atWeight(settings, settings.steps.length, 100);
       const network = isSteered ? reach({ to: 'split', traffic }, place) : undefined;
       if (network !== undefined && !network.isReached) return stay(look, network.wish, network);
       const since = network?.settled.networkTime ?? record.stateTime;

@@ -6,7 +6,7 @@ import { planHash } from './plan-hash.ts';
 import { rest, towards } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
 import { retreat } from './retreat.ts';
-import { settingsOf, steersTraffic, weightOf } from './settings.ts';
+import { atWeight, settingsOf, steersTraffic, weightOf } from './settings.ts';
 import { carriedBy } from './walk.ts';
 
 export type Phase = 'Initial' | 'Healthy' | 'Progressing' | 'Disabling' | 'Disabled' | 'Terminating';
@@ -291,8 +291,7 @@ function stepUpgrade(look: Look): Decision {
   if (!inRoom.isShort) return stay(look, inRoom.wish, { ...inRoom, settled });
   const weight = Math.min(planned, carriedBy(versions.canary?.ready ?? 0, observed.workload?.replicas ?? 0));
   if (isSteered && weight > now) {
-    const traffic = { step: record.step, weight: weight === planned ? undefined : weight };
-    const network = reach({ to: 'split', traffic }, place);
+    const network = reach({ to: 'split', traffic: atWeight(settings, record.step, weight) }, place);
     return stay(look, network.wish, network);
   }
   const beyond = pods(true);

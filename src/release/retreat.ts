@@ -2,6 +2,7 @@ import { type Look, merged, type Wait } from './look.ts';
 import { isGoing, type Reach, reach } from './network.ts';
 import type { Wish } from './observed.ts';
 import { backwards, ownRoom } from './pods.ts';
+import { atWeight } from './settings.ts';
 import { carriedBy } from './walk.ts';
 
 /** The way back: what to wish for, and how far it is. */
@@ -50,5 +51,8 @@ function homeward(look: Look): (Reach & { readonly isHome: boolean }) | 'waits' 
   const carried = carriedBy(versions.stable?.ready ?? 0, workload.replicas, ownRoom(workload).unavailable);
   if (carried >= 100) return { ...reach({ to: 'stable' }, place), isHome: true };
   if (100 - carried >= weight) return 'waits';
-  return { ...reach({ to: 'steered', traffic: { step: record.step, weight: 100 - carried } }, place), isHome: false };
+  return {
+    ...reach({ to: 'steered', traffic: atWeight(look.settings, record.step, 100 - carried) }, place),
+    isHome: false,
+  };
 }

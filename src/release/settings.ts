@@ -1,5 +1,6 @@
 import type { CanaryStep, Rollout, TrafficRoutingRef } from '../api/generated.ts';
 import { stepsOf } from '../rollout/directives.ts';
+import type { GatewayTraffic } from './observed.ts';
 import type { Amount } from './replicas.ts';
 
 /** What a Rollout says of its releases, with the defaults filled in. */
@@ -41,6 +42,13 @@ export function settingsOf(rollout: Rollout): ReleaseSettings {
 /** Whether a step says anything of traffic; one that does not leaves it to the Services (compat §2.4). */
 export function steersTraffic({ routings }: ReleaseSettings, step: CanaryStep | undefined): boolean {
   return routings.length > 0 && (step?.traffic !== undefined || (step?.matches ?? []).length > 0);
+}
+
+/** What gateway objects do in a step (1-based) at another weight than the step's own; at the same weight it is the step itself. */
+export function atWeight({ steps }: ReleaseSettings, step: number, weight: number): GatewayTraffic {
+  const planned = steps[step - 1];
+  const isPlanned = weightOf(planned) === weight && (weight < 100 || (planned?.matches ?? []).length === 0);
+  return { step, weight: isPlanned ? undefined : weight };
 }
 
 /** Percent of the traffic that a step gives the new version by weight; undefined where it sets no weight. */

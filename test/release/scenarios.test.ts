@@ -1,0 +1,279 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { JsonMap } from '../../src/json/value.ts';
+import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
+
+async function opened(options: WorldOptions): Promise<World> {
+  const world = await openWorld(options);
+  onTestFinished(() => world.close());
+  return world;
+}
+
+const STEPS: JsonMap[] = [
+  { traffic: '20%', replicas: '20%', pause: {} },
+  { traffic: '50%', replicas: '50%', pause: { duration: 10 } },
+  { replicas: '100%' },
+];
+const partition: JsonMap = { canary: { steps: STEPS, trafficRoutings: [ROUTING] } };
+const canary: JsonMap = {
+  canary: { enableExtraWorkloadForCanary: true, steps: STEPS, trafficRoutings: [ROUTING] },
+};
+const blueGreen: JsonMap = {
+  blueGreen: {
+    steps: [
+      { replicas: '50%', traffic: '0%', pause: {} },
+      { replicas: '100%', traffic: '100%', pause: {} },
+    ],
+    trafficRoutings: [ROUTING],
+    scaleDownDelaySeconds: 20,
+  },
+};
+
+test('partition: pods, then traffic, then old pods, in each step', async () => {
+  const world = await opened({ strategy: partition });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  expect(world.ready()).toEqual({ v1: 8, v2: 2 });
+  expect(world.weights()).toEqual({ web: 80, 'web-canary': 20 });
+  expect(world.endpoints('web')).toEqual({ v1: 8 });
+  expect(world.endpoints('web-canary')).toEqual({ v2: 2 });
+  world.approve();
+  await world.until('step 2', () => world.stands() === '2 StepPaused');
+  expect(world.ready()).toEqual({ v1: 5, v2: 5 });
+  expect(world.weights()).toEqual({ web: 50, 'web-canary': 50 });
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.ready()).toEqual({ v2: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
+});
+
+test('canary: an extra Deployment beside the paused one, which is gone in the end', async () => {
+  const world = await opened({ strategy: canary });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  expect(world.ready()).toEqual({ v1: 10, v2: 2 });
+  expect(world.weights()).toEqual({ web: 80, 'web-canary': 20 });
+  expect(world.endpoints('web')).toEqual({ v1: 10 });
+  world.approve();
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.desired()).toEqual({ v2: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
+});
+
+test('blue-green: a full second set, all traffic at once, the old set kept for a while', async () => {
+  const world = await opened({ strategy: blueGreen });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  expect(world.ready()).toEqual({ v1: 10, v2: 5 });
+  world.approve();
+  await world.until('step 2', () => world.stands() === '2 StepPaused');
+  expect(world.ready()).toEqual({ v1: 10, v2: 10 });
+  expect(world.weights()).toEqual({ web: 0, 'web-canary': 100 });
+  world.approve();
+  await world.pass(10);
+  expect(world.ready()).toEqual({ v1: 10, v2: 10 });
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.desired()).toEqual({ v2: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
+});
+
+test.each<[string, JsonMap]>([
+  ['partition', partition],
+  ['canary', canary],
+  ['blue-green', blueGreen],
+])('%s: the old template, applied again, takes traffic back before pods', async (_, strategy) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.release('v1');
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.desired()).toEqual({ v1: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
+  expect(world.status()['release']).toMatchObject({ outcome: 'Rollback' });
+});
+
+test.each<[string, JsonMap]>([
+  ['partition', partition],
+  ['canary', canary],
+  ['blue-green', blueGreen],
+])('%s: a third version takes the place of the second, from step 1 on', async (_, strategy) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.release('v3');
+  await world.until('the second version to be gone', () => world.ready()['v2'] === undefined);
+  await world.until('step 1 of the third', () => world.stands() === '1 StepPaused');
+  expect(world.ready()).not.toHaveProperty('v2');
+  world.approve();
+  if (strategy === blueGreen) {
+    await world.until('step 2', () => world.stands() === '2 StepPaused');
+    world.approve();
+  }
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.desired()).toEqual({ v3: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
+});
+
+const styles: [string, JsonMap][] = [
+  ['partition', partition],
+  ['canary', canary],
+  ['blue-green', blueGreen],
+];
+
+async function toTheEnd(world: World, version: string, replicas = 10): Promise<void> {
+  for (let i = 0; i < 5 && world.stands() !== 'Healthy'; i++) {
+    await world.until('a pause or the end', () => /StepPaused|Healthy/.test(world.stands()));
+    if (world.stands() === 'Healthy') break;
+    const before = world.stands();
+    world.approve();
+    await world.until('the next state', () => world.stands() !== before);
+  }
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.desired()).toEqual({ [version]: replicas });
+  expect(world.ready()).toEqual({ [version]: replicas });
+  expect(world.weights()).toEqual({ web: 100 });
+}
+
+test.each(styles)(
+  '%s: scaled up and down in a pause, both versions follow, and the release ends at the new size',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.scale(20);
+    await world.pass(20);
+    const grown = world.ready();
+    expect(grown['v1']).toBeGreaterThanOrEqual(16);
+    expect(grown['v2']).toBeGreaterThanOrEqual(strategy === blueGreen ? 10 : 4);
+    world.scale(4);
+    await world.pass(20);
+    expect(world.ready()['v1']).toBeGreaterThanOrEqual(3);
+    expect(world.ready()['v2']).toBeGreaterThanOrEqual(1);
+    await toTheEnd(world, 'v2', 4);
+  },
+);
+
+test.each(styles)(
+  '%s: scaled to 0 and back the release begins again at step 1, and no pod of the new version comes first',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.scale(0);
+    await world.pass(20);
+    expect(world.desired()).toEqual({});
+    world.scale(10);
+    await world.until('the old version', () => world.ready()['v1'] === 10);
+    await toTheEnd(world, 'v2');
+  },
+);
+
+test.each(styles)('%s: abort takes everything back and holds the version; retry begins again', async (_, strategy) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.request({}, { request: 'abort' });
+  await world.until('the pods to be gone', () => world.desired()['v2'] === undefined);
+  await world.until('the hold', () => String(world.status()['message']).includes('kubectl sluice retry'));
+  expect(world.ready()).toEqual({ v1: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
+  await world.pass(60);
+  expect(world.ready()).toEqual({ v1: 10 });
+  world.request({}, { request: 'retry' });
+  await world.until('the release to begin again', () => world.stands() === '1 StepPaused');
+  await toTheEnd(world, 'v2');
+});
+
+test.each(styles)('%s: promoted, it goes through all steps without a pause', async (_, strategy) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.request({}, { request: 'promote' });
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.desired()).toEqual({ v2: 10 });
+});
+
+test.each(styles)('%s: a jump back takes traffic back and leaves the pods', async (_, strategy) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.approve();
+  await world.until('step 2', () => world.stands() === '2 StepPaused');
+  const before = world.desired();
+  world.request({ nextStepIndex: 1 });
+  await world.until('step 1 again', () => world.stands() === '1 StepPaused');
+  expect(world.desired()['v2']).toBe(before['v2']);
+  expect(world.weights()['web-canary'] ?? 0).toBe(strategy === blueGreen ? 0 : 20);
+  await toTheEnd(world, 'v2');
+});
+
+test.each(styles)(
+  '%s: paused by its owner everything rests where it is, a rollback included in what is looked at',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.plan({ ...strategy, paused: true });
+    await world.pass(1);
+    world.approve();
+    const before = world.desired();
+    await world.pass(60);
+    expect(world.desired()).toEqual(before);
+    world.release('v1');
+    await world.until('the end', () => world.stands() === 'Healthy');
+    expect(world.desired()).toEqual({ v1: 10 });
+  },
+);
+
+test.each(styles)(
+  '%s: a version whose pods never become ready waits, says so, and can be taken back',
+  async (_, strategy) => {
+    const readyAfter = (pod: JsonMap) => (JSON.stringify(pod).includes('web:v2') ? ('never' as const) : 1_000);
+    const world = await opened({ strategy, native: { readyAfter } });
+    world.release('v2');
+    await world.until(
+      'the deadline',
+      () => JSON.stringify(world.status()['conditions']).includes('DeadlineExceeded'),
+      700,
+    );
+    expect(world.ready()).toEqual({ v1: 10 });
+    expect(world.weights()).toEqual({ web: 100 });
+    expect(world.events.join('\n')).toContain('Warning DeadlineExceeded Rollout/web');
+    world.release('v1');
+    await world.until('the end', () => world.stands() === 'Healthy');
+    expect(world.desired()).toEqual({ v1: 10 });
+  },
+);
+
+test('with onFailure: rollback a version without progress is taken back and held', async () => {
+  const readyAfter = (pod: JsonMap) => (JSON.stringify(pod).includes('web:v2') ? ('never' as const) : 1_000);
+  const strategy = {
+    canary: { ...(partition['canary'] as JsonMap), progressDeadlineSeconds: 30, onFailure: 'rollback' },
+  };
+  const world = await opened({ strategy, native: { readyAfter } });
+  world.release('v2');
+  await world.until('the way back', () => JSON.stringify(world.status()['release'] ?? {}).includes('Failure'));
+  await world.until('the pods to be gone', () => world.desired()['v2'] === undefined);
+  await world.pass(60);
+  expect(world.ready()).toEqual({ v1: 10 });
+  world.release('v3');
+  await world.until('step 1 of the third', () => world.stands() === '1 StepPaused');
+  await toTheEnd(world, 'v3');
+});
+
+test.each(styles)(
+  '%s: disabled in the middle, traffic opens and the new version comes out natively',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    const rollout = world.rollout();
+    world.cluster.apply({
+      apiVersion: 'rollouts.kruise.io/v1beta1',
+      kind: 'Rollout',
+      metadata: { namespace: 'shop', name: 'web' },
+      spec: { ...(rollout['spec'] as JsonMap), disabled: true },
+    });
+    await world.until('the end', () => world.stands() === 'Disabled');
+    await world.until('the new version', () => world.ready()['v2'] === 10 && world.ready()['v1'] === undefined);
+    expect(world.weights()).toEqual({ web: 100 });
+  },
+);

@@ -1,0 +1,219 @@
+import { VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
+import { type Controller, openController } from '../../src/controller/controller.ts';
+import { GUARD, inThisThread, library, NAMESPACE } from '../../src/controller/running.testing.ts';
+import { at, isList, type Json, type JsonMap, member, stringAt } from '../../src/json/value.ts';
+import { RESOURCES } from '../../src/kube/resource.ts';
+import { type VirtualClock, virtualClock } from '../../src/kube/virtual-clock.testing.ts';
+import { createRewriter } from '../../src/rewrite/rewriter.ts';
+import { NativeCluster, type NativeClusterOptions, type SetCount } from '../native/cluster.ts';
+
+/** A shop in a cluster in memory: Deployment, Service, VirtualService and Rollout `web` in namespace `shop`. */
+export type World = {
+  readonly cluster: NativeCluster;
+  readonly clock: VirtualClock;
+  readonly events: string[];
+  readonly logged: unknown[];
+  /** Starts the controller again, as another leader would. */
+  restart(): Promise<void>;
+  /** `kubectl apply` of the Deployment with another version. */
+  release(version: string): void;
+  scale(replicas: number): void;
+  /** `kubectl apply` of the Rollout with another strategy. */
+  plan(strategy: JsonMap): void;
+  /** Patches the Rollout's status, as commands do: sub-status and `release`. */
+  request(sub: JsonMap, release?: JsonMap): void;
+  approve(): void;
+  rollout(): JsonMap;
+  status(): JsonMap;
+  /** `step state` of the Rollout, or its phase where no release runs. */
+  stands(): string;
+  /** Ready pods by version. */
+  ready(): Record<string, number>;
+  /** Pods that are wanted by version. */
+  desired(): Record<string, number>;
+  /** Weights by Service; without a second destination 100. */
+  weights(): Record<string, number>;
+  /** Ready endpoints of a Service, by version. */
+  endpoints(service: string): Record<string, number>;
+  /** Lets time pass until the condition holds. @throws with the story when it does not within `seconds` */
+  until(what: string, condition: () => boolean, seconds?: number): Promise<void>;
+  pass(seconds: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type WorldOptions = {
+  readonly strategy: JsonMap;
+  readonly replicas?: number;
+  readonly annotations?: JsonMap;
+  readonly spec?: JsonMap;
+  readonly native?: Partial<NativeClusterOptions>;
+  /** Called whenever everything has come to rest at a moment. */
+  readonly onRest?: (world: World) => void;
+};
+
+export const ROUTING: JsonMap = {
+  service: 'web',
+  gracePeriodSeconds: 3,
+  customNetworkRefs: [{ apiVersion: 'networking.istio.io/v1beta1', kind: 'VirtualService', name: 'web' }],
+};
+
+const WEB = { namespace: 'shop', name: 'web' };
+
+function deployment(version: string, replicas: number | undefined, spec: JsonMap): JsonMap {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { namespace: 'shop', name: 'web' },
+    spec: {
+      ...(replicas === undefined ? {} : { replicas }),
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'web', image: `web:${version}` }] },
+      },
+      ...spec,
+    },
+  };
+}
+
+/** Opens the shop with version v1 at full size and armed. */
+export async function openWorld(options: WorldOptions): Promise<World> {
+  const { strategy, replicas = 10, spec = {}, annotations, native = {}, onRest } = options;
+  const clock = virtualClock();
+  const scripts = new Map([...library.scripts.values()].map((script) => [script.hash, script]));
+  const cluster = new NativeCluster({ clock, rewriter: createRewriter((hash) => scripts.get(hash)), ...native });
+  const events: string[] = [];
+  const logged: unknown[] = [];
+  const rollout = (plan: JsonMap): JsonMap => ({
+    apiVersion: 'rollouts.kruise.io/v1beta1',
+    kind: 'Rollout',
+    metadata: { ...WEB, ...(annotations === undefined ? {} : { annotations }) },
+    spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, strategy: plan },
+  });
+  // Who scales keeps the number out of the source.
+  cluster.apply(deployment('v1', undefined, spec));
+  cluster.scale(WEB, replicas);
+  cluster.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: WEB,
+    spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }] },
+  });
+  cluster.apply({
+    apiVersion: 'networking.istio.io/v1beta1',
+    kind: 'VirtualService',
+    metadata: WEB,
+    spec: { hosts: ['web'], http: [{ route: [{ destination: { host: 'web' } }] }] },
+  });
+  cluster.apply(rollout(strategy));
+  let controller: Controller = open();
+
+  function open(): Controller {
+    return openController({
+      ...{ api: cluster, watcher: cluster, library, isolate: inThisThread, guard: GUARD, clock, namespace: NAMESPACE },
+      event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
+      log: {
+        info: () => undefined,
+        warn: (...entry: unknown[]) => logged.push(entry),
+        error: (...entry: unknown[]) => logged.push(entry),
+      },
+    });
+  }
+
+  const versionOf = ({ image }: SetCount) => image.split(':')[1] ?? '';
+  const counted = (count: (set: SetCount) => number): Record<string, number> => {
+    const extra = cluster
+      .list(RESOURCES.deployment, 'shop')
+      .map((object) => stringAt(object, 'metadata', 'name') ?? '');
+    const sets = extra.flatMap((name) => cluster.setsOf({ namespace: 'shop', name }));
+    const sums: Record<string, number> = {};
+    for (const set of sets) {
+      const sum = (sums[versionOf(set)] ?? 0) + count(set);
+      if (sum > 0) sums[versionOf(set)] = sum;
+    }
+    return sums;
+  };
+  const sub = () => ('blueGreen' in strategy ? 'blueGreenStatus' : 'canaryStatus');
+  const world: World = {
+    cluster,
+    clock,
+    events,
+    logged,
+    async restart() {
+      await controller.close();
+      controller = open();
+    },
+    release: (version) => void cluster.apply(deployment(version, undefined, spec)),
+    scale: (count) => void cluster.scale(WEB, count),
+    plan: (plan) => void cluster.apply(rollout(plan)),
+    request(fields, release = {}) {
+      cluster.editStatus(RESOURCES.rollout, WEB, (status) => ({
+        ...status,
+        [sub()]: { ...(status[sub()] as JsonMap), ...fields },
+        release: { ...(status['release'] as JsonMap), ...release },
+      }));
+    },
+    approve: () => world.request({ currentStepState: 'StepReady' }),
+    rollout: () => cluster.read(RESOURCES.rollout, WEB),
+    status: () => (world.rollout()['status'] ?? {}) as JsonMap,
+    stands() {
+      const status = world.status();
+      if (status['phase'] !== 'Progressing') return String(status['phase']);
+      return `${status['currentStepIndex']} ${status['currentStepState']}`;
+    },
+    ready: () => counted(({ ready }) => ready),
+    desired: () => counted(({ desired }) => desired),
+    weights() {
+      const route = at(cluster.read(VIRTUAL_SERVICE, WEB), ['spec', 'http', 0, 'route']);
+      return Object.fromEntries((isList(route) ? route : []).map(destination));
+    },
+    endpoints(service) {
+      const slices = cluster.list(RESOURCES.endpointSlice, 'shop').filter((slice) => {
+        return stringAt(slice, 'metadata', 'labels', 'kubernetes.io/service-name') === service;
+      });
+      const sums: Record<string, number> = {};
+      for (const slice of slices) {
+        const endpoints = slice['endpoints'];
+        for (const endpoint of isList(endpoints) ? endpoints : []) {
+          if (at(endpoint, ['conditions', 'ready']) === false) continue;
+          const name = stringAt(endpoint, 'targetRef', 'name') ?? '';
+          const pod = cluster.read(RESOURCES.pod, { namespace: 'shop', name });
+          const image = stringAt(pod, 'spec', 'containers', 0, 'image') ?? '';
+          const version = image.split(':')[1] ?? '';
+          sums[version] = (sums[version] ?? 0) + 1;
+        }
+      }
+      return sums;
+    },
+    async until(what, condition, seconds = 120) {
+      for (let passed = 0; passed <= seconds * 4; passed++) {
+        if (condition()) return;
+        await world.pass(0.25);
+      }
+      const state = { stands: world.stands(), ready: world.ready(), weights: world.weights(), status: world.status() };
+      throw new Error(
+        `${what} did not come:\n${JSON.stringify(state, null, 1)}\n${cluster.story.slice(-30).join('\n')}\n${JSON.stringify(logged.slice(-5), errorText)}`,
+      );
+    },
+    pass: (seconds) =>
+      clock.pass(1000 * seconds, async () => {
+        await cluster.settle();
+        onRest?.(world);
+      }),
+    close: () => controller.close(),
+  };
+  await world.until('an armed workload at full size', () => {
+    const annotation = JSON.stringify(member(cluster.read(RESOURCES.deployment, WEB)['metadata'], 'annotations') ?? {});
+    return world.ready()['v1'] === replicas && annotation.includes('"armed\\"');
+  });
+  return world;
+}
+
+function destination(entry: Json): [string, number] {
+  const weight = member(entry, 'weight');
+  return [stringAt(entry, 'destination', 'host') ?? '', typeof weight === 'number' ? weight : 100];
+}
+
+function errorText(_key: string, value: unknown): unknown {
+  return value instanceof Error ? value.stack : value;
+}
