@@ -22,7 +22,11 @@ beforeAll(async () => {
   sluice = await installSluice(server);
   await scale(server, sluice.namespace, 0, ['controller']);
 });
-afterAll(() => sluice.uninstall());
+// The controller ends what it has begun in the cluster: the conversion of the CRD, which is there for other files.
+afterAll(async () => {
+  await scale(server, sluice.namespace, 1, ['controller']);
+  await sluice.uninstall();
+});
 
 const web = (version: string): JsonMap => echoDeployment({ name: 'web', version, replicas: 2 }) as JsonMap;
 

@@ -19,7 +19,11 @@ beforeAll(async () => {
   await scale(server, sluice.namespace, 0, ['controller']);
   alice = await server.as('alice');
 });
-afterAll(() => sluice.uninstall());
+// The controller ends what it has begun in the cluster: the conversion of the CRD, which is there for other files.
+afterAll(async () => {
+  await scale(server, sluice.namespace, 1, ['controller']);
+  await sluice.uninstall();
+});
 beforeEach(async () => {
   namespace = await server.namespace();
   const binding = ['create', 'rolebinding', 'alice', '-n', namespace, '--clusterrole=edit', '--user=alice'];
