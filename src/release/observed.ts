@@ -16,6 +16,8 @@ export type ReplicaSet = {
   readonly ready: number;
   readonly minReadySeconds: number;
   readonly hasFloor: boolean;
+  /** The size of its Deployment that it was last scaled for (annotation `deployment.kubernetes.io/desired-replicas`). */
+  readonly scaledFor: number | undefined;
 };
 
 /** The Deployment that is released. */
@@ -124,6 +126,11 @@ export type WorkloadWish = {
 export type SetWish = {
   readonly name: string;
   readonly replicas?: number;
+  /**
+   * The size of the Deployment that this is for. The native controller takes a set that was scaled for another size for a
+   * sign of scaling, and does nothing else before it has dealt with it (pkg/controller/deployment isScalingEvent).
+   */
+  readonly scaledFor?: number;
   readonly minReadySeconds?: number;
   readonly floor?: boolean;
   /** An empty set that the native controller would fill when the workload is scaled up from 0. */

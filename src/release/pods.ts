@@ -78,7 +78,7 @@ export function towards(
     // The native controller never scales the old version up: everything stands still while we do.
     const wish = {
       workload: { ...rest(workload, versions), still: true as const },
-      sets: [{ name: stable.name, replicas: needed }],
+      sets: [{ name: stable.name, replicas: needed, scaledFor: replicas }],
     };
     return { wish, isReached: false, waitingFor: `${needed} pods of the old version`, isShort: false };
   }
@@ -166,10 +166,11 @@ export function backwards(
  * The set of the old version at full size and with the user's own minReadySeconds: a set that was the new one in a release
  * before still has the one under which no pod counts as available, and would be the first to go (attacks F2).
  */
-function restored({ name, desired, minReadySeconds }: ReplicaSet, { replicas, own }: Workload): SetWish[] {
+function restored({ name, desired, scaledFor, minReadySeconds }: ReplicaSet, { replicas, own }: Workload): SetWish[] {
+  const isSized = desired === replicas && (replicas === 0 || scaledFor === undefined || scaledFor === replicas);
   const wish: SetWish = {
     name,
-    ...(desired === replicas ? {} : { replicas }),
+    ...(isSized ? {} : { replicas, scaledFor: replicas }),
     ...(minReadySeconds < NEVER_AVAILABLE ? {} : { minReadySeconds: own.minReadySeconds }),
   };
   return Object.keys(wish).length === 1 ? [] : [wish];

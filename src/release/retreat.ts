@@ -46,7 +46,8 @@ function homeward(look: Look): (Reach & { readonly isHome: boolean }) | 'waits' 
   }
   const weight = record.traffic.weight ?? 0;
   const others = [versions.canary, ...versions.others].reduce((sum, set) => sum + (set?.ready ?? 0), 0);
-  const isCarried = weight === 0 || !isGoing(observed) || others === 0;
+  // A workload that is scaled to 0 serves nothing, whatever the weights are.
+  const isCarried = workload?.replicas === 0 || weight === 0 || !isGoing(observed) || others === 0;
   if (workload === undefined || isCarried) return { ...reach({ to: 'stable' }, place), isHome: true };
   const carried = carriedBy(versions.stable?.ready ?? 0, workload.replicas, ownRoom(workload).unavailable);
   if (carried >= 100) return { ...reach({ to: 'stable' }, place), isHome: true };

@@ -17,7 +17,7 @@ import { contentOf } from '../seen.ts';
 import type { CanaryIngresses } from './canary-ingresses.ts';
 import { type GatewayObject, gatewayTraffic, wantedDirective } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
-import type { DeploymentSeen } from './scene-objects.ts';
+import { type DeploymentSeen, SCALED_FOR } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
 import { Denied, type Steer } from './steer.ts';
 
@@ -198,13 +198,19 @@ export function createCarryOut({
   };
 }
 
-function setPatch({ replicas, minReadySeconds, floor }: SetWish, resourceVersion: string): JsonMap {
+function setPatch({ replicas, scaledFor, minReadySeconds, floor }: SetWish, resourceVersion: string): JsonMap {
   const spec = {
     ...(replicas === undefined ? {} : { replicas }),
     ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
   };
-  const mark = floor === undefined ? {} : { annotations: { [ANNOTATIONS.floor]: floor ? 'true' : null } };
-  return { metadata: { resourceVersion, ...mark }, ...(Object.keys(spec).length === 0 ? {} : { spec }) };
+  const annotations = {
+    ...(floor === undefined ? {} : { [ANNOTATIONS.floor]: floor ? 'true' : null }),
+    ...(scaledFor === undefined ? {} : { [SCALED_FOR]: String(scaledFor) }),
+  };
+  return {
+    metadata: { resourceVersion, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
+    ...(Object.keys(spec).length === 0 ? {} : { spec }),
+  };
 }
 
 function workloadDirective(wish: Exclude<Wish['workload'], string>, present: Directive, stage: Stage): Directive {

@@ -54,6 +54,7 @@ export type ReplicaSetSeen = {
   readonly ready: number;
   readonly minReadySeconds: number;
   readonly hasFloor: boolean;
+  readonly scaledFor: number | undefined;
   readonly isDeleting: boolean;
 };
 
@@ -146,6 +147,7 @@ export function replicaSetSeen(object: JsonMap): ReplicaSetSeen {
       : Math.max(numberAt(status, 'replicas'), numberAt(spec, 'replicas', 1)),
     ready: numberAt(status, 'readyReplicas'),
     minReadySeconds: numberAt(spec, 'minReadySeconds'),
+    scaledFor: countOf(stringAt(metadata, 'annotations', SCALED_FOR)),
     hasFloor: stringAt(metadata, 'annotations', ANNOTATIONS.floor) !== undefined,
     isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
   };
@@ -178,6 +180,14 @@ function named(metadata: Json | undefined) {
     uid: stringAt(metadata, 'uid') ?? '',
     resourceVersion: stringAt(metadata, 'resourceVersion') ?? '',
   };
+}
+
+/** The native controller's note of the size that it scaled a set for. */
+export const SCALED_FOR = 'deployment.kubernetes.io/desired-replicas';
+
+function countOf(text: string | undefined): number | undefined {
+  const count = Number.parseInt(text ?? '', 10);
+  return Number.isNaN(count) ? undefined : count;
 }
 
 function amountOf(value: Json | undefined): Amount | undefined {
