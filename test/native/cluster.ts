@@ -24,6 +24,7 @@ import {
 import { FOREGROUND, NativeControllers, type Propagation, REPLICA_SET, type Readiness } from './controllers.ts';
 import { isTerminating, listAt, mapAt, nameAndNamespace, numberAt, timestamp, withMetadata } from './fields.ts';
 import { kindOf, ObjectIndex } from './object-index.ts';
+import { seeded } from './random.ts';
 import { begun, defaulted, numbered, type Part, received, validate } from './registry.ts';
 import { isReady, runningPod } from './replica-set.ts';
 import { type StoredWrite, storyLine } from './story.ts';
@@ -450,15 +451,4 @@ function fenceOf(body: Json): string | undefined {
 
 function isFree(object: JsonMap): boolean {
   return listAt(object, 'metadata', 'finalizers').length === 0;
-}
-
-/** mulberry32: numbers from 0 to 1, the same for the same seed. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -313,9 +313,10 @@ function resize({ d, writes }: Round, set: ReplicaSet, replicas: number, always:
  * newest does); a new set that is full and available empties the old ones; else all sets scale in proportion.
  */
 function scale(round: Round): void {
-  const { d, old, current } = round;
+  const { d, current } = round;
+  const old = round.old.toReversed();
   const living = active([...old, ...listed(current)]);
-  const only = living.length > 1 ? undefined : (living[0] ?? current ?? old.at(-1));
+  const only = living.length > 1 ? undefined : (living[0] ?? current ?? old[0]);
   if (only !== undefined) resize(round, only, d.replicas, 'if another');
   else if (living.length === 0) return;
   else if (isSaturated(d, current)) for (const set of active(old)) resize(round, set, 0, 'if another');
@@ -333,7 +334,8 @@ function scaleInProportion(round: Round, living: readonly ReplicaSet[]): void {
   const toAdd = (d.replicas > 0 ? d.replicas + d.surge : 0) - size(living);
   // From the larger to the smaller; of equal ones newer sets grow first, and older ones shrink first.
   const direction = toAdd > 0 ? -1 : 1;
-  const ordered = [...living].sort((a, b) => b.replicas - a.replicas || direction * byCreation(a, b));
+  const bySize = [...living].sort((a, b) => b.replicas - a.replicas || direction * byCreation(a, b));
+  const ordered = toAdd === 0 ? living : bySize;
   const sizes: number[] = [];
   let added = 0;
   for (const set of ordered) {
