@@ -6,7 +6,7 @@ import { templateHash } from './template.ts';
 /** Every pod of the new version is held back: one of them may exist beside all of the old version, once it is unpaused. */
 const FIRST_POD = { maxSurge: 1, maxUnavailable: 0 } as const;
 /** Nothing is taken down, and the set of the current template may grow to its full size. */
-const ROOM_FOR_ALL = { maxSurge: '100%', maxUnavailable: 0 } as const;
+export const ROOM_FOR_ALL = { maxSurge: '100%', maxUnavailable: 0 } as const;
 
 /**
  * What becomes of a workload's directives in a write that changes its pod template: this is where a release begins, is
