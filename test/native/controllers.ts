@@ -143,9 +143,6 @@ export class NativeControllers {
     const pod = after ?? before ?? {};
     this.#lookAtOwner(pod);
     if (after !== undefined) this.#look('Pod', nameAndNamespace(after));
-    const set = this.#store.index.withUid(controllerOf(pod) ?? '');
-    // A Deployment of type Recreate waits for the end of pods.
-    if (after === undefined && set !== undefined) this.#lookAtOwner(set.object);
     const { namespace } = nameAndNamespace(pod);
     for (const service of this.#store.index.list(RESOURCES.service, namespace)) {
       const selector = mapAt(service, 'spec', 'selector');
