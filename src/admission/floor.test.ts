@@ -5,7 +5,7 @@ import { floorHandler } from './floor.ts';
 import type { AdmissionRequest } from './request.ts';
 
 const CONTROLLER = 'system:serviceaccount:sluice-system:sluice-controller';
-const FLOOR = { [ANNOTATIONS.floor]: '1' };
+const FLOOR = { [ANNOTATIONS.floor]: '1/10' };
 const wanted = (replicas: number) => ({ [ANNOTATIONS.desiredReplicas]: String(replicas) });
 
 function set(replicas: number | undefined, annotations?: JsonMap, metadata: JsonMap = {}): JsonMap {

@@ -71,7 +71,7 @@ function blueGreen(look: Look): Decision {
       const idle = [stable, ...others].filter((set) => set !== undefined && set.desired + set.created > 0);
       const isHeld = observed.workload?.directive !== undefined;
       if (!isHeld || idle.length === 0) return resumed(look, 'FinalisingStepRouteTrafficToStable');
-      const sets = idle.map((set): SetWish => ({ name: set?.name ?? '', replicas: 0, floor: false }));
+      const sets = idle.map((set): SetWish => ({ name: set?.name ?? '', replicas: 0, floor: '' }));
       return stay(look, { sets }, { waitingFor: 'the old pods to go' });
     }
     case 'ReleaseWorkloadControl':
@@ -149,8 +149,8 @@ function released(look: Look): Decision {
 }
 
 function unfloored({ observed }: Look): SetWish[] {
-  const marked = (observed.workload?.sets ?? []).filter(({ hasFloor }) => hasFloor);
-  return marked.map(({ name }): SetWish => ({ name, floor: false }));
+  const marked = (observed.workload?.sets ?? []).filter(({ floor }) => floor !== '');
+  return marked.map(({ name }): SetWish => ({ name, floor: '' }));
 }
 
 /** The new version stays stored, and nothing of it runs. */

@@ -52,11 +52,8 @@ export type Wait = {
 
 export function lookAt(observed: Observed, before: ReleaseRecord, now: number): Look {
   const settings = settingsOf(observed.rollout);
-  const { workload, canary: extra, style } = observed;
-  const versions: Versions =
-    workload === undefined
-      ? { stable: undefined, canary: undefined, others: [] }
-      : versionsOf(workload, extra, before.stable, before.canary);
+  const { workload, style } = observed;
+  const versions = versionsOf(observed, before.stable, before.canary);
   const record = counted(before, observed, versions, now);
   const steps = settings.steps;
   const place: Place = {

@@ -1,13 +1,14 @@
+import { encodeFloor } from '../rewrite/floor.ts';
 import { finish } from './finish.ts';
 import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay } from './look.ts';
 import { reach } from './network.ts';
 import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
-import { rest, towards } from './pods.ts';
+import { ownRoom, rest, towards } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
 import { retreat } from './retreat.ts';
 import { atWeight, settingsOf, steersTraffic, weightOf } from './settings.ts';
-import { carriedBy } from './walk.ts';
+import { carriedBy, neededFor } from './walk.ts';
 
 export type Phase = 'Initial' | 'Healthy' | 'Progressing' | 'Disabling' | 'Disabled' | 'Terminating';
 
@@ -277,8 +278,8 @@ function stepUpgrade(look: Look): Decision {
   const before =
     isSteered && typeof current === 'object' ? reach({ to: 'steered', traffic: current }, place) : undefined;
   if (before?.isReached === false) return stay(look, before.wish, before);
-  // What no traffic needs is not to stand in the way of the walk.
-  const sets = isSteered ? [] : floors(look, NO_TRAFFIC);
+  // What no traffic needs is not to stand in the way of the walk; the workload may have been scaled since.
+  const sets = floors(look, isSteered ? (before?.settled.traffic ?? record.traffic) : NO_TRAFFIC);
   if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
   const planned = weightOf(step) ?? 0;
   const now = (before?.settled.traffic ?? record.traffic).weight ?? 0;
@@ -315,19 +316,25 @@ function stepTrafficRouting(look: Look): Decision {
 }
 
 /**
- * Scaling in proportion rounds, and could take the last pod of a version that has traffic: its set has a floor then
- * (design §5). With a single pod there is nothing to share.
+ * What a version's share of the traffic needs nobody but us may take from it, with as many pods missing as the owner
+ * allows (see `src/rewrite/floor.ts`). With a single pod there is nothing to share.
  */
-function floors({ observed, versions }: Look, { weight, hasMatches }: Traffic): SetWish[] {
+function floors({ observed, versions, target, record }: Look, { weight, hasMatches }: Traffic): SetWish[] {
   const { workload, style } = observed;
   if (workload === undefined || style === 'canary') return [];
-  const isShared = workload.replicas > 1 && observed.gateways.length > 0;
+  const { replicas } = workload;
+  const { unavailable } = ownRoom(workload);
+  const isShared = replicas > 1 && observed.gateways.length > 0 && (weight !== undefined || hasMatches);
+  const floor = (share: number, most: number) => {
+    const keep = Math.max(1, Math.min(most, neededFor(share, replicas)) - unavailable);
+    return isShared && (share > 0 || hasMatches) ? encodeFloor({ keep, of: replicas }) : '';
+  };
   const wanted = [
-    { set: versions.stable, floor: isShared && weight !== 100 && (weight !== undefined || hasMatches) },
-    { set: versions.canary, floor: isShared && ((weight ?? 0) > 0 || hasMatches) },
+    { set: versions.stable, floor: weight === 100 ? '' : floor(100 - (weight ?? 0), replicas) },
+    { set: versions.canary, floor: floor(weight ?? 0, target(record.step)) },
   ];
-  return wanted.flatMap(({ set, floor }) =>
-    set === undefined || set.hasFloor === floor ? [] : [{ name: set.name, floor }],
+  return wanted.flatMap((each) =>
+    each.set === undefined || each.set.floor === each.floor ? [] : [{ name: each.set.name, floor: each.floor }],
   );
 }
 
@@ -351,7 +358,8 @@ function stepPaused(look: Look): Decision {
   if (isWhole || record.request === 'promote' || left <= 0) return go({ state: 'StepReady' });
   const [network, pods] = [stepNetwork(look), stepPods(look)];
   // The pods may have to wait for traffic that was moved back, not the other way round.
-  const wish = network?.isReached === false ? network.wish : merged(network?.wish, pods.wish);
+  const sets = floors(look, network?.settled.traffic ?? NO_TRAFFIC);
+  const wish = network?.isReached === false ? network.wish : merged(merged(network?.wish, pods.wish), { sets });
   const waitingFor = duration === undefined ? 'manual confirmation' : `duration(${duration} seconds)`;
   return stay(look, wish, {
     waitingFor,

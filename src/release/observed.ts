@@ -15,7 +15,8 @@ export type ReplicaSet = {
   readonly created: number;
   readonly ready: number;
   readonly minReadySeconds: number;
-  readonly hasFloor: boolean;
+  /** Pods that it may not go below while it has traffic (annotation `sluice.dev/floor`); empty without. */
+  readonly floor: string;
   /** The size of its Deployment that it was last scaled for (annotation `deployment.kubernetes.io/desired-replicas`). */
   readonly scaledFor: number | undefined;
 };
@@ -132,7 +133,8 @@ export type SetWish = {
    */
   readonly scaledFor?: number;
   readonly minReadySeconds?: number;
-  readonly floor?: boolean;
+  /** Its floor, or empty for none (see `src/rewrite/floor.ts`). */
+  readonly floor?: string;
   /** An empty set that the native controller would fill when the workload is scaled up from 0. */
   readonly isRemoved?: true;
 };

@@ -1,6 +1,6 @@
 import { ROOM_FOR_ALL } from '../rewrite/hold.ts';
 import { NEVER_AVAILABLE } from '../rewrite/workload.ts';
-import type { CanaryDeployment, Observed, ReplicaSet, SetWish, Wish, Workload } from './observed.ts';
+import type { Observed, ReplicaSet, SetWish, Wish, Workload } from './observed.ts';
 import { type Amount, isReached } from './replicas.ts';
 import { type Bounds, neededFor, nextBounds, type Room, roomOf, walkFields } from './walk.ts';
 
@@ -23,20 +23,18 @@ export type PodsReach = {
   readonly isShort: boolean;
 };
 
-/** Tells the sets of a workload apart. */
-export function versionsOf(
-  workload: Workload,
-  extra: CanaryDeployment | undefined,
-  stable: string,
-  canary: string,
-): Versions {
-  const own = workload.sets.find(({ template }) => template === canary && template !== stable);
-  const isOther = ({ template, desired, created }: ReplicaSet) =>
-    template !== stable && template !== canary && (desired > 0 || created > 0);
+/**
+ * Tells the sets of a workload apart. In the canary style the new version runs in its extra Deployment alone: a set of
+ * the same template in the workload is left over from a rollout that was not finished.
+ */
+export function versionsOf({ style, workload, canary: extra }: Observed, stable: string, canary: string): Versions {
+  const sets = workload?.sets ?? [];
+  const isNew = ({ template }: ReplicaSet) => style !== 'canary' && template === canary && template !== stable;
+  const isOther = (set: ReplicaSet) => set.template !== stable && !isNew(set) && (set.desired > 0 || set.created > 0);
   return {
-    stable: workload.sets.find(({ template }) => template === stable),
-    canary: extra === undefined ? own : extra.sets.find(({ template }) => template === extra.template),
-    others: workload.sets.filter(isOther),
+    stable: sets.find(({ template }) => template === stable),
+    canary: style === 'canary' ? extra?.sets.find(({ template }) => template === extra.template) : sets.find(isNew),
+    others: sets.filter(isOther),
   };
 }
 
@@ -128,7 +126,8 @@ export function backwards(
     (set) => set !== undefined,
   );
   const ready = stable?.ready ?? 0;
-  const isAble = ready + ownRoom(workload).unavailable >= workload.replicas || gone.every((set) => set.ready === 0);
+  const isServing = [versions.canary, ...versions.others].some((set) => (set?.ready ?? 0) > 0);
+  const isAble = ready + ownRoom(workload).unavailable >= workload.replicas || !isServing;
   const waitingFor = isAble
     ? 'the pods of the new version to go'
     : `${workload.replicas} ready pods of the old version (${ready} are ready)`;
@@ -152,7 +151,7 @@ export function backwards(
       workload: isStill ? 'keep' : workloadWish,
       sets: [
         ...grown,
-        ...removed.map(({ name }): SetWish => ({ name, replicas: 0, floor: false })),
+        ...removed.map(({ name }): SetWish => ({ name, replicas: 0, floor: '' })),
         ...refilled.map(({ name }): SetWish => ({ name, isRemoved: true })),
       ],
     },

@@ -4,7 +4,9 @@ import { GUARD, inThisThread, library, NAMESPACE } from '../../src/controller/ru
 import { at, isList, type Json, type JsonMap, member, stringAt } from '../../src/json/value.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
 import { type VirtualClock, virtualClock } from '../../src/kube/virtual-clock.testing.ts';
+import { flooredReplicas } from '../../src/rewrite/floor.ts';
 import { createRewriter } from '../../src/rewrite/rewriter.ts';
+import { CONTROLLER, type Webhook } from '../native/admission.ts';
 import { NativeCluster, type NativeClusterOptions, type SetCount } from '../native/cluster.ts';
 
 /** A shop in a cluster in memory: Deployment, Service, VirtualService and Rollout `web` in namespace `shop`. */
@@ -51,6 +53,14 @@ export type WorldOptions = {
   readonly onRest?: (world: World) => void;
 };
 
+/** Sluice's own webhook for ReplicaSets. */
+const floorWebhook: Webhook = ({ resource, part, incoming, live, by }) => {
+  if (resource.kind !== 'ReplicaSet' || part !== 'main' || live === undefined || by.user === CONTROLLER.user)
+    return incoming;
+  const kept = flooredReplicas(incoming, live);
+  return kept === undefined ? incoming : { ...incoming, spec: { ...(incoming['spec'] as JsonMap), replicas: kept } };
+};
+
 export const ROUTING: JsonMap = {
   service: 'web',
   gracePeriodSeconds: 3,
@@ -81,7 +91,12 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const { strategy, replicas = 10, spec = {}, annotations, native = {}, onRest } = options;
   const clock = virtualClock();
   const scripts = new Map([...library.scripts.values()].map((script) => [script.hash, script]));
-  const cluster = new NativeCluster({ clock, rewriter: createRewriter((hash) => scripts.get(hash)), ...native });
+  const cluster = new NativeCluster({
+    clock,
+    rewriter: createRewriter((hash) => scripts.get(hash)),
+    webhooks: [floorWebhook],
+    ...native,
+  });
   const events: string[] = [];
   const logged: unknown[] = [];
   const rollout = (plan: JsonMap): JsonMap => ({

@@ -17,7 +17,7 @@ import { contentOf } from '../seen.ts';
 import type { CanaryIngresses } from './canary-ingresses.ts';
 import { type GatewayObject, gatewayTraffic, wantedDirective } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
-import { type DeploymentSeen, SCALED_FOR } from './scene-objects.ts';
+import type { DeploymentSeen } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
 import { Denied, type Steer } from './steer.ts';
 
@@ -204,8 +204,8 @@ function setPatch({ replicas, scaledFor, minReadySeconds, floor }: SetWish, reso
     ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
   };
   const annotations = {
-    ...(floor === undefined ? {} : { [ANNOTATIONS.floor]: floor ? 'true' : null }),
-    ...(scaledFor === undefined ? {} : { [SCALED_FOR]: String(scaledFor) }),
+    ...(floor === undefined ? {} : { [ANNOTATIONS.floor]: floor === '' ? null : floor }),
+    ...(scaledFor === undefined ? {} : { [ANNOTATIONS.desiredReplicas]: String(scaledFor) }),
   };
   return {
     metadata: { resourceVersion, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },

@@ -78,8 +78,8 @@ function workload(seen: DeploymentSeen, { rollout, scene, isVerified }: Surround
 }
 
 function replicaSet(seen: ReplicaSetSeen): ReplicaSet {
-  const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, hasFloor, scaledFor } = seen;
-  return { name, template, podTemplateHash, desired, created, ready, minReadySeconds, hasFloor, scaledFor };
+  const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor } = seen;
+  return { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor };
 }
 
 function servicePair(name: string, { rollout, scene, isVerified }: Surroundings): ServicePair {

@@ -53,7 +53,7 @@ export type ReplicaSetSeen = {
   readonly created: number;
   readonly ready: number;
   readonly minReadySeconds: number;
-  readonly hasFloor: boolean;
+  readonly floor: string;
   readonly scaledFor: number | undefined;
   readonly isDeleting: boolean;
 };
@@ -147,8 +147,8 @@ export function replicaSetSeen(object: JsonMap): ReplicaSetSeen {
       : Math.max(numberAt(status, 'replicas'), numberAt(spec, 'replicas', 1)),
     ready: numberAt(status, 'readyReplicas'),
     minReadySeconds: numberAt(spec, 'minReadySeconds'),
-    scaledFor: countOf(stringAt(metadata, 'annotations', SCALED_FOR)),
-    hasFloor: stringAt(metadata, 'annotations', ANNOTATIONS.floor) !== undefined,
+    scaledFor: countOf(stringAt(metadata, 'annotations', ANNOTATIONS.desiredReplicas)),
+    floor: stringAt(metadata, 'annotations', ANNOTATIONS.floor) ?? '',
     isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
   };
 }
@@ -181,9 +181,6 @@ function named(metadata: Json | undefined) {
     resourceVersion: stringAt(metadata, 'resourceVersion') ?? '',
   };
 }
-
-/** The native controller's note of the size that it scaled a set for. */
-export const SCALED_FOR = 'deployment.kubernetes.io/desired-replicas';
 
 function countOf(text: string | undefined): number | undefined {
   const count = Number.parseInt(text ?? '', 10);

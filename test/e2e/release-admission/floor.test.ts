@@ -51,7 +51,7 @@ const setOf = async (version: string): Promise<string> =>
   succeeded(await kubectl(['get', 'replicasets', '-n', namespace, '-l', `version=${version}`, '-o', 'name'])).trim();
 
 async function giveFloor(version: string): Promise<void> {
-  succeeded(await kubectl(['annotate', '-n', namespace, await setOf(version), `${ANNOTATIONS.floor}=1`]));
+  succeeded(await kubectl(['annotate', '-n', namespace, await setOf(version), `${ANNOTATIONS.floor}=1/10`]));
 }
 
 // Nine pods of the old version, one of the new, and at rest: as in the first step of a release.
