@@ -2,8 +2,9 @@ import type { JsonMap } from '../../json/value.ts';
 import type { KubeObject, Selection } from '../../kube/client.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import type { Resource } from '../../kube/resource.ts';
+import { UsageError } from '../usage-error.ts';
 import { missingRight } from './explained.ts';
-import { type Observed, observedOf, type Part, partKey, partsOf, type Sight } from './parts.ts';
+import { type Observed, observedOf, type Part, partKey, partsOf, rolloutPart, type Sight } from './parts.ts';
 import type { Requests } from './requests.ts';
 
 /** A watch on one part. `undefined` while its kind is looked up. */
@@ -30,7 +31,7 @@ export class Follower {
     this.#adjust();
   }
 
-  /** Rejects with what ends the watching: a fault of ours, a cluster that cannot be asked for its kinds. */
+  /** Rejects with what ends the watching: a fault of ours, a cluster that cannot be asked for its kinds, a missing right. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
@@ -95,6 +96,8 @@ export class Follower {
 
   #changed(): void {
     if (this.#isClosed) return;
+    const rollout = this.#sightOf(rolloutPart(this.#rollout));
+    if (rollout?.state === 'unreadable') this.#failed.reject(new UsageError(rollout.reason));
     this.#adjust();
     this.#onChange();
   }

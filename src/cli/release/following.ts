@@ -44,6 +44,7 @@ export class Following {
   readonly #deadline: number;
   #hasChanged = false;
   #shown: Picture | undefined;
+  #trouble: string | undefined;
   #wasRunning = false;
 
   constructor(name: string, options: StatusOptions, session: Session) {
@@ -85,6 +86,7 @@ export class Following {
       this.#hasChanged = false;
       const observed = follower.observed();
       if (observed === 'gone') return 'gone';
+      if (screen === undefined) this.#complain(follower.trouble());
       if (observed !== 'unknown') {
         const picture = pictureOf(observed, this.#session.now());
         this.#show(picture, follower.trouble(), screen);
@@ -121,7 +123,16 @@ export class Following {
       const lines = linesOf(picture, terminal, surroundings.programName);
       screen.draw(trouble === undefined ? lines : [...lines, terminal.out.paint('red', trouble)]);
     } else if (this.#options.watch) this.#tell(before, picture);
-    else this.#progress.at(trouble ?? picture.waits[0]?.text ?? 'waiting');
+    else this.#progress.at(picture.waits[0]?.text ?? 'waiting');
+  }
+
+  /** Says once that what is shown may be old. */
+  #complain(trouble: string | undefined): void {
+    if (trouble !== undefined && trouble !== this.#trouble) {
+      this.#progress.end();
+      this.#session.terminal.err.line(`the cluster cannot be watched, and is tried again: ${trouble}`);
+    }
+    this.#trouble = trouble;
   }
 
   #tell(before: Picture | undefined, picture: Picture): void {

@@ -256,7 +256,7 @@ test.each<[string, JsonMap[], JsonMap]>([
 
 test('what was asked for is told before all else', () => {
   const { waits } = picture(at('StepPaused', {}, { request: 'promote' }));
-  expect(waits.map((wait) => wait.for)).toEqual(['controller', 'approval']);
+  expect(waits.map((wait) => wait.for)).toEqual(['request', 'approval']);
 });
 
 test('blue-green: the old pods are kept for a while after all traffic has moved', () => {

@@ -119,7 +119,16 @@ export type ConditionPicture = {
 
 /** Why it does not go on at this moment. */
 export type Wait = {
-  readonly for: 'approval' | 'pause' | 'resume' | 'pods' | 'traffic' | 'closing' | 'decision' | 'controller';
+  readonly for:
+    | 'approval'
+    | 'pause'
+    | 'resume'
+    | 'pods'
+    | 'traffic'
+    | 'closing'
+    | 'decision'
+    | 'request'
+    | 'controller';
   readonly text: string;
   /** For how long already. */
   readonly seconds?: number;

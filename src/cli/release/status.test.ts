@@ -243,6 +243,26 @@ test('a watch that breaks is taken up again', async () => {
   expect(out).toContain('Healthy, step 3/3 Completed, Success');
 });
 
+test('a cluster that cannot be watched is complained of, and tried again until the time is over', async () => {
+  const cluster = await testCluster(...atStepTwo());
+  cluster.api.answer = ({ path }) =>
+    path.includes('/pods?') && path.includes('watch=true') ? { status: 500, reason: 'InternalError' } : undefined;
+  const { code, err } = await cluster.run(['status', 'web', '--wait', '--timeout', '1s']);
+  expect(code).toBe(4);
+  expect(err).toMatch(/^the cluster cannot be watched, and is tried again: WATCH .*pods: 500/);
+  expect(err.endsWith('Rollout shop/web: not at its end after 1s: the cluster could not be watched\n')).toBe(true);
+});
+
+test('who may read a Rollout once and not watch it is told so', async () => {
+  const cluster = await testCluster(...atStepTwo());
+  cluster.api.answer = ({ path }) => (path.includes('/rollouts?') ? forbidden('watch', 'rollouts') : undefined);
+  const { code, err } = await cluster.run(['status', 'web', '--watch']);
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: expect.stringContaining('error: you may not watch rollouts in namespace shop'),
+  });
+});
+
 test('when the Rollout names another gateway object, that one is watched', async () => {
   const cluster = await testCluster(...atStepTwo());
   const other = { ...virtualService(), metadata: { name: 'edge', namespace: 'shop', uid: 'edge' } };

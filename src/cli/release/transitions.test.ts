@@ -4,6 +4,7 @@ import type { Picture } from './picture.ts';
 import { pictureOf } from './picture-of.ts';
 import {
   ARMED,
+  ago,
   atStepTwo,
   deployment,
   HASHES,
@@ -45,16 +46,27 @@ test('at first everything is told', () => {
   ]);
 });
 
-test('time alone is no transition', () => {
-  expect(transitions(picture(), picture([], [], new Date(NOW.getTime() + 100_000)))).toEqual([]);
+test.each<[string, JsonMap]>([
+  ['an approval', progressing()],
+  ['a pause', progressing({ currentStepIndex: 1 })],
+  ['a grace period', progressing({ currentStepState: 'StepTrafficRouting' }, { release: { networkTime: ago(1) } })],
+  ['pods', progressing({ currentStepState: 'StepUpgrade' }, { release: { progressTime: ago(1) } })],
+])('time alone is no transition: %s', (_, status) => {
+  const later = new Date(NOW.getTime() + 100_000);
+  expect(transitions(picture([rollout(status)]), picture([rollout(status)], [], later))).toEqual([]);
 });
 
 test.each<[string, JsonMap[], string[]]>([
   [
     'an approval',
     [rollout(progressing({ currentStepState: 'StepReady' }))],
+    ['Progressing, step 2/3 StepReady, 20% of the traffic and matched requests'],
+  ],
+  [
+    'a request',
+    [rollout(progressing({}, { release: { request: 'abort' } }))],
     [
-      'Progressing, step 2/3 StepReady, 20% of the traffic and matched requests; step 2 is over, and the next one begins',
+      'Progressing, step 2/3 StepPaused, 20% of the traffic and matched requests; abort was asked for, and is to be carried out; step 2 waits for approval',
     ],
   ],
   [

@@ -1,4 +1,4 @@
-import type { Picture } from './picture.ts';
+import type { Picture, Wait } from './picture.ts';
 import { networkText, setText, summaryText, workloadText } from './words.ts';
 
 /** What is told of a picture when it changes, by what it is about; times do not count. */
@@ -43,8 +43,14 @@ function factsOf(picture: Picture): Facts {
   ]);
 }
 
-/** Where the release stands and why it waits. Numbers of pods are told by their ReplicaSets. */
+/**
+ * Where the release stands and why it waits. Within a step that is told by its state and by the objects; for how long a
+ * grace period goes on is a matter of time.
+ */
 function releaseText(picture: Picture): string {
-  const reasons = picture.waits.filter((wait) => wait.for !== 'pods').map(({ text }) => text);
-  return [summaryText(picture), ...reasons].join('; ');
+  const isStepping = picture.rollout.stage === 'releasing';
+  const told = picture.waits.filter((wait) => !(isStepping && WITHIN_STEP.includes(wait.for)));
+  return [summaryText(picture), ...told.map(({ text }) => text)].join('; ');
 }
+
+const WITHIN_STEP: readonly Wait['for'][] = ['pods', 'traffic', 'controller'];

@@ -18,8 +18,9 @@ export type Waiting = {
 /** Why a release does not go on at this moment, for how long, and what ends that; empty where there is no release. */
 export function waitsOf(waiting: Waiting): Wait[] {
   const { status, stage } = waiting;
-  const wish =
-    status.request === undefined ? [] : [controllerWait(`${status.request} was asked for, and is to be carried out`)];
+  const { request } = status;
+  const text = `${request} was asked for, and is to be carried out`;
+  const wish: Wait[] = request === undefined ? [] : [{ for: 'request', text, commands: [] }];
   return [...wish, ...stageWaits(stage, waiting)];
 }
 

@@ -14,7 +14,7 @@ import { timeText } from './time-text.ts';
 /** `step 2/3 StepPaused`, with the part of the closing sequence that runs; empty where there is no release. */
 export function stepText({ step, state, finalisingStep, stage }: RolloutPicture, steps: number): string {
   if (step === 0 || stage === 'new' || stage === 'held') return '';
-  const closing = finalisingStep === '' ? '' : ` ${finalisingStep}`;
+  const closing = finalisingStep === '' || finalisingStep === 'END' ? '' : ` ${finalisingStep}`;
   return `step ${step}/${steps} ${state}${closing}`;
 }
 
