@@ -4,7 +4,7 @@ import { outcomeOf } from '../kube/api-error.ts';
 import type { Clock } from '../kube/clock.ts';
 import { apiVersionOf, RESOURCES } from '../kube/resource.ts';
 import type { ReleasePlan } from '../release/machine.ts';
-import { writtenRecord } from '../release/record.ts';
+import { isSameButCounts, readRecord, writtenRecord } from '../release/record.ts';
 import { styleOf } from '../rollout/directives.ts';
 import { type Api, FIELD_MANAGER, type Log, type RecordEvent, TryAgain } from './api.ts';
 import { arm, disarm } from './arming.ts';
@@ -40,6 +40,8 @@ export type Reconcile = (key: string, attempt: Attempt) => Promise<Again>;
 
 export function createReconciler(options: ReconcilerOptions): Reconcile {
   const { api, index, kinds, pins, gatherer, releases, event, log, clock, onUse } = options;
+  /** When the status of a release was last written, by the monotonic clock. */
+  const written = new Map<string, number>();
   /** Active directives of Rollouts that are gone, by uid of their objects: told once. */
   const told = new Set<string>();
 
@@ -52,6 +54,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       if (turn !== undefined) return reconcileRelease(entry, rollout, plan, turn);
     }
     releases.leave(entry.key);
+    written.delete(entry.key);
     // Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
     // something else fails; the failure comes last.
     const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
@@ -75,11 +78,20 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     );
     const release = writtenRecord(record, styleOf(rollout), message);
     const findings = [...plan.findings, ...releaseFindings(turn.plan, entry)];
-    await report(entry, { generation: entry.stored.generation, findings, phase, message, release });
+    const before = readRecord(entry.stored.status, styleOf(rollout));
+    const since = clock.monotonic() - (written.get(entry.key) ?? Number.NEGATIVE_INFINITY);
+    // Pods come one by one: that some more are there is no transition, and is told every now and then.
+    const isCountOnly = before !== undefined && events.length === 0 && isSameButCounts(before, record);
+    const countsDue = isCountOnly ? COUNTS_MILLISECONDS - since : 0;
+    if (countsDue <= 0) {
+      await report(entry, { generation: entry.stored.generation, findings, phase, message, release });
+      written.set(entry.key, clock.monotonic());
+    }
     for (const { type, reason, note } of events)
       event(regardingRollout(entry.stored), { type, reason, action: 'Release', note });
     await turn.carryOut();
-    return afterMilliseconds === undefined ? {} : { afterMilliseconds };
+    const times = [afterMilliseconds, countsDue > 0 ? countsDue : undefined].filter((time) => time !== undefined);
+    return times.length === 0 ? {} : { afterMilliseconds: Math.min(...times) };
   }
 
   async function applyPlan(entry: RolloutEntry, plan: Plan): Promise<void> {
@@ -162,6 +174,9 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     }
   };
 }
+
+/** So often numbers of pods are told while nothing else happens. */
+const COUNTS_MILLISECONDS = 3_000;
 
 /** What conditions say of a release (compat §2.2); a stall is told where there is one, and where there was. */
 function releaseFindings({ record, message, isStalled }: ReleasePlan, { stored }: RolloutEntry): Finding[] {

@@ -185,12 +185,16 @@ function handled(look: Look): Decision {
   }
 }
 
+const NO_RECREATE =
+  'a strategy under which two versions may run side by side: write spec.strategy.type: RollingUpdate into the workload, or delete the Rollout';
+
 /** The old version at full size and with all traffic; nothing is left of earlier versions. */
 function initializing(look: Look): Decision {
   const { observed, settings } = look;
+  const workload = observed.workload;
+  if (workload?.own.isRecreate) return stay(look, {}, { waitingFor: NO_RECREATE, isExpected: true });
   const cleared = retreat(look);
   if (!cleared.isReached) return stay(look, cleared.wish, cleared);
-  const workload = observed.workload;
   if (workload?.replicas === 0)
     return stay(look, cleared.wish, { waitingFor: 'the workload to be scaled up from 0', isExpected: true });
   if (observed.obstacle !== undefined) return stay(look, cleared.wish, { waitingFor: observed.obstacle });

@@ -39,6 +39,8 @@ export type Workload = {
   /** The owner's own settings, as they are without a release. */
   readonly own: {
     readonly isPaused: boolean;
+    /** Of type `Recreate`: no two versions may run side by side. */
+    readonly isRecreate: boolean;
     readonly maxSurge: Amount | undefined;
     readonly maxUnavailable: Amount | undefined;
     readonly minReadySeconds: number;

@@ -1,3 +1,4 @@
+import { equal } from '../json/equal.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import type { Style } from '../rewrite/directive.ts';
 
@@ -148,6 +149,15 @@ export function writtenRecord(record: ReleaseRecord, style: Style, message: stri
       progressTime: timeText(record.progressTime),
     },
   };
+}
+
+/** Whether two records differ in nothing but how many pods there are. */
+export function isSameButCounts(a: ReleaseRecord, b: ReleaseRecord): boolean {
+  const counts = { pods: a.pods, progress: a.progress, progressTime: a.progressTime };
+  return equal(
+    { ...a, ...counts } as unknown as Json,
+    { ...b, ...counts, workloadGeneration: a.workloadGeneration } as unknown as Json,
+  );
 }
 
 /** The field of the status that holds the progress of a style. */

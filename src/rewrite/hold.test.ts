@@ -128,6 +128,19 @@ describe('a new template of an armed workload is held in the same write', () => 
     expect(after.object).toEqual(incoming);
   });
 
+  test('a workload of type Recreate is held, and keeps its strategy', () => {
+    const annotations = { [KEY]: armed('partition') };
+    const strategy = { strategy: { type: 'Recreate' } };
+    const live = deployment('web:1', annotations, strategy);
+    expect(written(deployment('web:2', annotations, strategy), live).spec).toEqual({
+      ...OWN,
+      replicas: 4,
+      template: template('web:2'),
+      paused: true,
+      strategy: { type: 'Recreate' },
+    });
+  });
+
   test('a workload that its owner has paused stays so after the release', () => {
     const annotations = { [KEY]: armed('canary') };
     const after = written(

@@ -1,5 +1,5 @@
 import { equal } from '../json/equal.ts';
-import { at, type Json, type JsonMap } from '../json/value.ts';
+import { at, type Json, type JsonMap, stringAt } from '../json/value.ts';
 import { type ArmedAction, type Directive, encodeDirective, readDirective, type WorkloadAction } from './directive.ts';
 import { templateHash } from './template.ts';
 
@@ -33,28 +33,40 @@ export function followTemplate(
   if (equal(sent, stored)) return directives;
   const [revision, before] = [templateHash(sent), templateHash(stored)];
   if (revision === before) return directives;
-  const change = { revision, before, hasPods: hasPods(incoming) && hasPods(live) };
+  const isRecreate = stringAt(incoming, 'spec', 'strategy', 'type') === 'Recreate';
+  const change = { revision, before, hasPods: hasPods(incoming) && hasPods(live), isRecreate };
   return new Map([...directives].map(([key, text]) => [key, followed(key, text, change)]));
 }
 
-type Change = { readonly revision: string; readonly before: string; readonly hasPods: boolean };
+type Change = {
+  readonly revision: string;
+  readonly before: string;
+  readonly hasPods: boolean;
+  /** Its owner wants no two versions side by side: it is held, and nothing else of it is changed. */
+  readonly isRecreate: boolean;
+};
 
-function followed(key: string, text: string, { revision, before, hasPods }: Change): string {
+function followed(key: string, text: string, change: Change): string {
+  const { revision } = change;
   const directive = readDirective(key, text);
   if (directive === undefined) return text;
   const { action } = directive;
   // Without pods there is nothing to release step by step, and nothing to protect.
-  if (action.type === 'armed') return hasPods ? held(directive, action, revision, before) : text;
+  if (action.type === 'armed') return change.hasPods ? held(directive, action, change) : text;
   if (action.type !== 'workload' || revision === directive.revision) return text;
   return encodeDirective({ ...directive, revision, step: 0, action: turned(action, revision) });
 }
 
-function held(directive: Directive, { style, onDelete }: ArmedAction, revision: string, stable: string): string {
+function held(
+  directive: Directive,
+  { style, onDelete }: ArmedAction,
+  { revision, before: stable, isRecreate }: Change,
+): string {
   const action: WorkloadAction = {
     style,
     stable,
     paused: true,
-    ...(style === 'canary' ? {} : { walk: FIRST_POD }),
+    ...(style === 'canary' || isRecreate ? {} : { walk: FIRST_POD }),
     ...(onDelete === undefined ? {} : { onDelete }),
   };
   return encodeDirective({ ...directive, revision, step: 0, action: { type: 'workload', ...action } });

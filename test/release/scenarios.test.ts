@@ -277,3 +277,14 @@ test.each(styles)(
     expect(world.weights()).toEqual({ web: 100 });
   },
 );
+
+test.each(styles)('%s: a workload of type Recreate is held and says what to write instead', async (_, strategy) => {
+  const world = await opened({ strategy, spec: { strategy: { type: 'Recreate' } } });
+  world.release('v2');
+  await world.pass(30);
+  expect(world.desired()).toEqual({ v1: 10 });
+  expect(world.status()['message']).toContain('spec.strategy.type: RollingUpdate');
+  world.release('v1');
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.desired()).toEqual({ v1: 10 });
+});
