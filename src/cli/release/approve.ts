@@ -1,7 +1,7 @@
 import { UsageError } from '../usage-error.ts';
+import type { Invocation } from './invocation.ts';
 import type { Report } from './report.ts';
 import { asRollout } from './rollout-status.ts';
-import type { Session } from './session.ts';
 import { type Change, changeStatus, type Read, stepOf, titleOf, whereText } from './status-change.ts';
 
 /**
@@ -9,8 +9,8 @@ import { type Change, changeStatus, type Read, stepOf, titleOf, whereText } from
  * @param wanted the step that is meant; undefined for whichever it is at
  * @throws UsageError when it does not wait for an approval, or at another step
  */
-export function approve(name: string, wanted: number | undefined, session: Session): Promise<Report> {
-  return changeStatus(session, name, (read) => approval(read, wanted), stepOf);
+export function approve(name: string, wanted: number | undefined, invocation: Invocation): Promise<Report> {
+  return changeStatus(invocation, name, (read) => approval(read, wanted), stepOf);
 }
 
 /** The approval of the step that a release is at (compat §2.7), which says of which step it is: pure. @throws UsageError */

@@ -1,7 +1,7 @@
 import { UsageError } from '../usage-error.ts';
+import type { Invocation } from './invocation.ts';
 import type { Report } from './report.ts';
 import { asRollout } from './rollout-status.ts';
-import type { Session } from './session.ts';
 import { STAYS_STORED } from './stage.ts';
 import { type Change, changeStatus, type Read, releaseOf, titleOf, whereText } from './status-change.ts';
 
@@ -15,8 +15,8 @@ const MESSAGES: Readonly<Record<Wish, string>> = {
 };
 
 /** Asks something of the controller. @throws UsageError when the release is not where that means anything */
-export function ask(wish: Wish, name: string, session: Session): Promise<Report> {
-  return changeStatus(session, name, (read) => request(read, wish), releaseOf);
+export function ask(wish: Wish, name: string, invocation: Invocation): Promise<Report> {
+  return changeStatus(invocation, name, (read) => request(read, wish), releaseOf);
 }
 
 /** Pure. @throws UsageError */

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Context, newCommand, positiveNumber, withExamples } from '../command.ts';
+import type { AccessFlags, Invocation } from './invocation.ts';
 import type { Report } from './report.ts';
-import type { AccessFlags, Session } from './session.ts';
 
 /** The commands for releases in a cluster, in the order of the help. */
 const COMMANDS = [
@@ -42,9 +42,9 @@ function getCommand(context: Context, program: Command): Command {
         .default('text'),
     )
     .action((rollout: string | undefined, options) =>
-      act(context, options, async (session) => {
+      act(context, options, async (invocation) => {
         const { get } = await import('./get.ts');
-        return get(rollout, options, session);
+        return get(rollout, options, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['get', 'get -A', 'get web -n shop -o json']);
@@ -70,9 +70,9 @@ function statusCommand(context: Context, program: Command): Command {
     .option('--timeout <duration>', 'how long to wait: 90s, 1h30m, 0 for as long as it takes (default: 10m)', seconds)
     .addOption(output('a tree, or an object; with --watch an object for each transition, one a line'))
     .action((rollout: string, options) =>
-      act(context, options, async (session) => {
+      act(context, options, async (invocation) => {
         const { status } = await import('./status.ts');
-        return status(rollout, options, session);
+        return status(rollout, options, invocation);
       }),
     );
   return withExamples(inNamespace(command).addHelpText('after', EXIT_CODES), context, [
@@ -91,9 +91,9 @@ function approveCommand(context: Context, program: Command): Command {
     )
     .option('--step <n>', 'only if it is at this step, counted from 1', positiveNumber)
     .action((rollout: string, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { approve } = await import('./approve.ts');
-        return approve(name, options.step, session);
+        return approve(name, options.step, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['approve web', 'approve web --step 2 -n shop']);
@@ -106,9 +106,9 @@ function pauseCommand(context: Context, program: Command): Command {
       'Hold a release where it is, also in the middle of a step, until it is resumed. Traffic stays as it is.',
     )
     .action((rollout: string, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { hold } = await import('./hold.ts');
-        return hold('pause', name, session);
+        return hold('pause', name, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['pause web', 'pause web -n shop']);
@@ -119,9 +119,9 @@ function resumeCommand(context: Context, program: Command): Command {
     .summary('let a paused release go on')
     .description('Let a release go on that was held by pause. A step that waits for an approval goes on waiting.')
     .action((rollout: string, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { hold } = await import('./hold.ts');
-        return hold('resume', name, session);
+        return hold('resume', name, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['resume web', 'resume web -n shop']);
@@ -135,9 +135,9 @@ function promoteCommand(context: Context, program: Command): Command {
     )
     .option('--full', 'all remaining steps')
     .action((rollout: string, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { promote } = await import('./promote.ts');
-        return promote(name, options.full === true, session);
+        return promote(name, options.full === true, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['promote web', 'promote web --full']);
@@ -150,9 +150,9 @@ function abortCommand(context: Context, program: Command): Command {
       'Take traffic and then pods back to the old version. The new version stays stored in the workload, so that nothing drifts from its source, and is held: retry releases it again, undo puts the old template back.',
     )
     .action((rollout: string, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { ask } = await import('./ask.ts');
-        return ask('abort', name, session);
+        return ask('abort', name, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['abort web', 'abort web -n shop']);
@@ -163,9 +163,9 @@ function retryCommand(context: Context, program: Command): Command {
     .summary('release the version again that was aborted or has failed')
     .description('Release the stored version again, from step 1, after its release was aborted or has failed.')
     .action((rollout: string, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { ask } = await import('./ask.ts');
-        return ask('retry', name, session);
+        return ask('retry', name, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['retry web', 'retry web -n shop']);
@@ -179,9 +179,9 @@ function jumpCommand(context: Context, program: Command): Command {
     )
     .argument('<step>', 'the step, counted from 1', positiveNumber)
     .action((rollout: string, step: number, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { jump } = await import('./jump.ts');
-        return jump(name, step, session);
+        return jump(name, step, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['jump web 3', 'jump web 1 -n shop']);
@@ -196,9 +196,9 @@ function undoCommand(context: Context, program: Command): Command {
     .option('--to-revision <n>', 'the revision, as history shows it', positiveNumber)
     .option('--dry-run', 'only ask the API server whether it would do it')
     .action((rollout: string, options) =>
-      report(context, rollout, options, async (name, session) => {
+      report(context, rollout, options, async (name, invocation) => {
         const { undo } = await import('./undo.ts');
-        return undo(name, options, session);
+        return undo(name, options, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['undo web', 'undo web --to-revision 3', 'undo web --dry-run']);
@@ -211,9 +211,9 @@ function historyCommand(context: Context, program: Command): Command {
     .argument('<rollout>', 'the name of a Rollout')
     .addOption(output('a table, or an object'))
     .action((rollout: string, options) =>
-      act(context, options, async (session) => {
+      act(context, options, async (invocation) => {
         const { history } = await import('./history.ts');
-        return history(rollout, options, session);
+        return history(rollout, options, invocation);
       }),
     );
   return withExamples(inNamespace(command), context, ['history web', 'history web -n shop -o json']);
@@ -251,8 +251,12 @@ function seconds(text: string): number {
 
 const UNITS = { h: 3_600, m: 60, s: 1 } as const;
 
-async function act(context: Context, flags: AccessFlags, work: (session: Session) => Promise<number>): Promise<void> {
-  const { inCluster } = await import('./session.ts');
+async function act(
+  context: Context,
+  flags: AccessFlags,
+  work: (invocation: Invocation) => Promise<number>,
+): Promise<void> {
+  const { inCluster } = await import('./invocation.ts');
   context.done(await inCluster(flags, context, work));
 }
 
@@ -261,10 +265,10 @@ function report(
   context: Context,
   rollout: string,
   flags: AccessFlags & { readonly output: 'text' | 'json' },
-  work: (name: string, session: Session) => Promise<Report>,
+  work: (name: string, invocation: Invocation) => Promise<Report>,
 ): Promise<void> {
-  return act(context, flags, async (session) => {
-    const [{ rolloutName }, { told }] = await Promise.all([import('./session.ts'), import('./report.ts')]);
-    return told(await work(rolloutName(rollout), session), flags, session);
+  return act(context, flags, async (invocation) => {
+    const [{ rolloutName }, { told }] = await Promise.all([import('./invocation.ts'), import('./report.ts')]);
+    return told(await work(rolloutName(rollout), invocation), flags, invocation);
   });
 }

@@ -4,10 +4,10 @@ import { UsageError } from '../usage-error.ts';
 import { conclusionOf, type End } from './conclusion.ts';
 import { RELEASE_EXIT } from './exit.ts';
 import { Follower } from './follow.ts';
+import type { Invocation } from './invocation.ts';
 import type { Picture } from './picture.ts';
 import { pictureOf } from './picture-of.ts';
 import { openScreen, type Screen } from './screen.ts';
-import type { Session } from './session.ts';
 import { linesOf, print } from './show.ts';
 import { transitions } from './transitions.ts';
 import { isUnderWay, verdictOf } from './verdict.ts';
@@ -34,7 +34,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 export class Following {
   readonly #name: string;
   readonly #options: StatusOptions;
-  readonly #session: Session;
+  readonly #invocation: Invocation;
   readonly #progress: Progress;
   readonly #pause = new Pause();
   readonly #stopping = new AbortController();
@@ -47,11 +47,11 @@ export class Following {
   #trouble: string | undefined;
   #wasRunning = false;
 
-  constructor(name: string, options: StatusOptions, session: Session) {
+  constructor(name: string, options: StatusOptions, invocation: Invocation) {
     this.#name = name;
     this.#options = options;
-    this.#session = session;
-    this.#progress = openProgress(session.terminal.err);
+    this.#invocation = invocation;
+    this.#progress = openProgress(invocation.terminal.err);
     this.#timeout = options.timeout ?? TIMEOUT_SECONDS;
     const isBounded = options.wait === true && this.#timeout > 0;
     this.#deadline = isBounded ? performance.now() + this.#timeout * SECOND_MS : Number.POSITIVE_INFINITY;
@@ -59,7 +59,7 @@ export class Following {
 
   /** @returns the exit code. @throws UsageError when the Rollout goes away under somebody who only watches */
   async run(): Promise<number> {
-    const { requests, namespace, surroundings, terminal } = this.#session;
+    const { requests, namespace, surroundings, terminal } = this.#invocation;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       surroundings.signals.on(signal, () => this.#stopping.abort());
     }
@@ -77,7 +77,7 @@ export class Following {
       this.#progress.end();
     }
     const isToldAlready = watch === true && !isDrawn;
-    if (this.#shown !== undefined && !isToldAlready) print(this.#shown, output, this.#session);
+    if (this.#shown !== undefined && !isToldAlready) print(this.#shown, output, this.#invocation);
     return this.#conclude(end);
   }
 
@@ -88,7 +88,7 @@ export class Following {
       if (observed === 'gone') return 'gone';
       if (screen === undefined) this.#complain(follower.trouble());
       if (observed !== 'unknown') {
-        const picture = pictureOf(observed, this.#session.now());
+        const picture = pictureOf(observed, this.#invocation.now());
         this.#show(picture, follower.trouble(), screen);
         this.#wasRunning ||= isUnderWay(picture);
         const verdict = verdictOf(picture, this.#wasRunning);
@@ -105,7 +105,7 @@ export class Following {
     const { signal } = this.#stopping;
     if (screen !== undefined) await new Pause().wait(DRAW_EVERY_MS, signal);
     if (this.#hasChanged) return;
-    const showsTime = screen !== undefined || this.#session.terminal.err.isTerminal;
+    const showsTime = screen !== undefined || this.#invocation.terminal.err.isTerminal;
     const left = Math.max(0, this.#deadline - performance.now());
     await this.#pause.wait(Math.min(left, showsTime ? SECOND_MS : LONGEST_MS), signal);
   }
@@ -119,7 +119,7 @@ export class Following {
     const before = this.#shown;
     this.#shown = picture;
     if (screen !== undefined) {
-      const { terminal, surroundings } = this.#session;
+      const { terminal, surroundings } = this.#invocation;
       const lines = linesOf(picture, terminal, surroundings.programName);
       screen.draw(trouble === undefined ? lines : [...lines, terminal.out.paint('red', trouble)]);
     } else if (this.#options.watch) this.#tell(before, picture);
@@ -130,13 +130,13 @@ export class Following {
   #complain(trouble: string | undefined): void {
     if (trouble !== undefined && trouble !== this.#trouble) {
       this.#progress.end();
-      this.#session.terminal.err.line(`the cluster cannot be watched, and is tried again: ${trouble}`);
+      this.#invocation.terminal.err.line(`the cluster cannot be watched, and is tried again: ${trouble}`);
     }
     this.#trouble = trouble;
   }
 
   #tell(before: Picture | undefined, picture: Picture): void {
-    const { terminal, now } = this.#session;
+    const { terminal, now } = this.#invocation;
     const lines = transitions(before, picture);
     if (lines.length === 0) return;
     if (this.#options.output === 'json') terminal.out.line(JSON.stringify(picture));
@@ -145,7 +145,7 @@ export class Following {
   }
 
   #conclude(end: End): number {
-    const { namespace, terminal, surroundings } = this.#session;
+    const { namespace, terminal, surroundings } = this.#invocation;
     const rollout = `Rollout ${namespace}/${this.#name}`;
     if (this.#options.wait !== true) {
       if (end === 'gone') throw new UsageError(`${rollout} has been deleted`);

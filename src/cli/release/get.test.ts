@@ -74,6 +74,8 @@ test.each([
   ],
   [['get', 'api', '-n', 'other'], 'there is no Rollout api in namespace other; there is web'],
   [['get', 'deployment/web'], 'deployment/web is no Rollout: write its name, or rollout/NAME'],
+  [['get', '-n', ''], '"" cannot be the name of a namespace'],
+  [['get', '-n', '..'], '".." cannot be the name of a namespace'],
   [['get', 'web', '-A'], 'a name is of one namespace: leave out -A, or the name'],
   [['get', '--context', 'nope'], 'the kubeconfig has no context "nope"; it has shop, bare'],
   [['status', 'web', '--timeout', '10m'], '--timeout is for --wait: add it'],

@@ -1,7 +1,7 @@
 import { UsageError } from '../usage-error.ts';
 import { RELEASE_EXIT } from './exit.ts';
+import { type Invocation, rolloutName } from './invocation.ts';
 import { listed, listRows } from './listing.ts';
-import { rolloutName, type Session } from './session.ts';
 import { table } from './table.ts';
 
 export type GetOptions = { readonly allNamespaces?: boolean; readonly output: 'text' | 'wide' | 'json' };
@@ -11,8 +11,8 @@ export type GetOptions = { readonly allNamespaces?: boolean; readonly output: 't
  * @returns the exit code
  * @throws UsageError when a named one is not there, or the cluster cannot be read
  */
-export async function get(text: string | undefined, options: GetOptions, session: Session): Promise<number> {
-  const { terminal, now, namespace, requests } = session;
+export async function get(text: string | undefined, options: GetOptions, invocation: Invocation): Promise<number> {
+  const { terminal, now, namespace, requests } = invocation;
   const { allNamespaces = false, output } = options;
   if (text !== undefined && allNamespaces)
     throw new UsageError('a name is of one namespace: leave out -A, or the name');

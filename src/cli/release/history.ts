@@ -1,9 +1,9 @@
 import { RELEASE_EXIT } from './exit.ts';
+import { type Invocation, rolloutName } from './invocation.ts';
 import { released } from './released.ts';
 import type { ReportOptions } from './report.ts';
 import { type Revision, revisionsOf } from './revisions.ts';
 import { type RolloutStatus, rolloutStatus } from './rollout-status.ts';
-import { rolloutName, type Session } from './session.ts';
 import { type Cell, table } from './table.ts';
 import { secondsSince, timeText } from './time-text.ts';
 
@@ -23,11 +23,11 @@ export type History = {
 };
 
 /** `sluice history`: the revisions of a Rollout's Deployment, and how the last release ended. @throws UsageError */
-export async function history(text: string, { output }: ReportOptions, session: Session): Promise<number> {
+export async function history(text: string, { output }: ReportOptions, invocation: Invocation): Promise<number> {
   const name = rolloutName(text);
-  const { namespace, terminal } = session;
-  const now = session.now();
-  const { rollout, deployment, replicaSets, versions } = await released(session, name);
+  const { namespace, terminal } = invocation;
+  const now = invocation.now();
+  const { rollout, deployment, replicaSets, versions } = await released(invocation, name);
   const kept = revisionsOf(deployment, replicaSets, versions, now);
   const revisions = kept.map(({ podTemplate: _, ...revision }) => revision);
   const release = rollout === undefined ? undefined : releaseOf(rolloutStatus(rollout), now);

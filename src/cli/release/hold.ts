@@ -1,10 +1,10 @@
+import type { Invocation } from './invocation.ts';
 import type { Report } from './report.ts';
 import { asRollout } from './rollout-status.ts';
-import type { Session } from './session.ts';
 
 /** Holds a release where it is, or lets it go on: `spec.strategy.paused`, as kubectl-kruise writes it (compat §6). @throws UsageError */
-export async function hold(action: 'pause' | 'resume', name: string, session: Session): Promise<Report> {
-  const { requests, namespace } = session;
+export async function hold(action: 'pause' | 'resume', name: string, invocation: Invocation): Promise<Report> {
+  const { requests, namespace } = invocation;
   const rollout = await requests.rollout(namespace, name);
   const isPaused = asRollout(rollout).spec?.strategy.paused === true;
   const base = { action, rollout: { namespace, name } };

@@ -1,14 +1,14 @@
 import { stepsOf } from '../../rollout/directives.ts';
 import { UsageError } from '../usage-error.ts';
 import { approval } from './approve.ts';
+import type { Invocation } from './invocation.ts';
 import type { Report } from './report.ts';
 import { asRollout } from './rollout-status.ts';
-import type { Session } from './session.ts';
 import { type Change, changeStatus, type Read, releaseOf, titleOf, whereText } from './status-change.ts';
 
 /** Goes on with another step than the next one. @throws UsageError when there is no such step, or no release is under way */
-export function jump(name: string, target: number, session: Session): Promise<Report> {
-  return changeStatus(session, name, (read) => leap(read, target), releaseOf);
+export function jump(name: string, target: number, invocation: Invocation): Promise<Report> {
+  return changeStatus(invocation, name, (read) => leap(read, target), releaseOf);
 }
 
 /** The jump (compat §2.6), pure. The step that comes next anyway is reached by an approval. @throws UsageError */

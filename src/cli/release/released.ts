@@ -2,9 +2,9 @@ import { type JsonMap, stringAt } from '../../json/value.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import { directiveKey } from '../../rewrite/directive.ts';
 import { UsageError } from '../usage-error.ts';
+import type { Invocation } from './invocation.ts';
 import { onlyOne, type Part, replicaSetsPart, type Sight, workloadPart } from './parts.ts';
 import { rolloutStatus } from './rollout-status.ts';
-import type { Session } from './session.ts';
 import { isInRelease, stageOf } from './stage.ts';
 import { directiveOn, type Versions, versionsOf } from './versions.ts';
 
@@ -22,10 +22,11 @@ export type Released = {
  * Reads the Deployment that a Rollout releases. One that a deleted Rollout has left held is found by its annotation.
  * @throws UsageError when there is none, it is of another kind, or it cannot be read
  */
-export async function released(session: Session, name: string): Promise<Released> {
-  const { requests, namespace } = session;
+export async function released(invocation: Invocation, name: string): Promise<Released> {
+  const { requests, namespace } = invocation;
   const rollout = await requests.rolloutIfAny(namespace, name);
-  const deployment = rollout === undefined ? await leftBehind(session, name) : await deploymentOf(session, rollout);
+  const deployment =
+    rollout === undefined ? await leftBehind(invocation, name) : await deploymentOf(invocation, rollout);
   const replicaSets = needed(await requests.see(replicaSetsPart(deployment))).objects;
   const status = rolloutStatus(rollout ?? LEFT_BEHIND);
   const stage = stageOf(status, directiveOn(deployment, name));
@@ -41,7 +42,7 @@ export async function released(session: Session, name: string): Promise<Released
 /** What is known of a Rollout that is gone: its workload alone tells whether it is held. */
 const LEFT_BEHIND: JsonMap = { status: { phase: 'Healthy' } };
 
-async function deploymentOf({ requests }: Session, rollout: JsonMap): Promise<JsonMap> {
+async function deploymentOf({ requests }: Invocation, rollout: JsonMap): Promise<JsonMap> {
   const part = workloadPart(rollout);
   if (part === undefined) throw new UsageError('the Rollout names no workload');
   const { apiVersion, kind, name } = part;
@@ -54,7 +55,7 @@ async function deploymentOf({ requests }: Session, rollout: JsonMap): Promise<Js
   return deployment;
 }
 
-async function leftBehind({ requests, namespace }: Session, name: string): Promise<JsonMap> {
+async function leftBehind({ requests, namespace }: Invocation, name: string): Promise<JsonMap> {
   const all = await requests.list(RESOURCES.deployment, namespace);
   const held = all.find(
     (deployment) => stringAt(deployment, 'metadata', 'annotations', directiveKey(name)) !== undefined,

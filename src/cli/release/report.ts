@@ -1,5 +1,5 @@
 import { RELEASE_EXIT } from './exit.ts';
-import type { Session } from './session.ts';
+import type { Invocation } from './invocation.ts';
 
 /** What a command has done. This is the shape of `-o json`: fields are added, but none is renamed or taken away. */
 export type Report = {
@@ -18,7 +18,7 @@ export type Report = {
 export type ReportOptions = { readonly output: 'text' | 'json' };
 
 /** Prints what has been done. @returns the exit code */
-export function told(report: Report, { output }: ReportOptions, { terminal }: Session): number {
+export function told(report: Report, { output }: ReportOptions, { terminal }: Invocation): number {
   const { namespace, name } = report.rollout;
   if (output === 'json') terminal.out.line(JSON.stringify(report, undefined, 2));
   else terminal.out.line(`Rollout ${namespace}/${name}: ${report.message}`);

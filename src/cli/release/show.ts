@@ -1,9 +1,9 @@
 import type { Terminal } from '../terminal.ts';
+import type { Invocation } from './invocation.ts';
 import { pictureLines } from './lines.ts';
 import type { Picture } from './picture.ts';
-import type { Session } from './session.ts';
 
-export function print(picture: Picture, output: 'text' | 'json', { terminal, surroundings }: Session): void {
+export function print(picture: Picture, output: 'text' | 'json', { terminal, surroundings }: Invocation): void {
   if (output === 'json') terminal.out.line(JSON.stringify(picture, undefined, 2));
   else for (const line of linesOf(picture, terminal, surroundings.programName)) terminal.out.line(line);
 }

@@ -1,8 +1,8 @@
 import { type JsonMap, stringAt } from '../../json/value.ts';
 import { UsageError } from '../usage-error.ts';
+import type { Invocation } from './invocation.ts';
 import type { Report } from './report.ts';
 import { type RolloutStatus, rolloutStatus } from './rollout-status.ts';
-import type { Session } from './session.ts';
 import { type Stage, stageOf } from './stage.ts';
 
 /** A Rollout as it was read, with what its status says. */
@@ -27,20 +27,20 @@ const MOST_ATTEMPTS = 20;
  * @param momentOf names the moment for which the decision was asked: another one is another question
  */
 export async function changeStatus(
-  session: Session,
+  invocation: Invocation,
   name: string,
   decide: (read: Read) => Change,
   momentOf: (read: Read) => string,
 ): Promise<Report> {
   let first: string | undefined;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const read = readStatus(await session.requests.rollout(session.namespace, name));
+    const read = readStatus(await invocation.requests.rollout(invocation.namespace, name));
     const moment = momentOf(read);
     first ??= moment;
     if (moment !== first) throw new UsageError(`nothing was done: ${movedOn(read)} meanwhile; look at its status`);
     const { status, report } = decide(read);
     if (status === undefined) return report;
-    if ((await session.requests.patchStatus(read.rollout, status)) === 'written') return report;
+    if ((await invocation.requests.patchStatus(read.rollout, status)) === 'written') return report;
   }
   throw new UsageError(`the Rollout was changed by others ${MOST_ATTEMPTS} times while this was tried: try again`);
 }

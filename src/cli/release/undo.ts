@@ -1,11 +1,11 @@
 import { type JsonMap, member, stringAt } from '../../json/value.ts';
 import { UsageError } from '../usage-error.ts';
 import { imagesOf } from './fields.ts';
+import type { Invocation } from './invocation.ts';
 import { type Released, released } from './released.ts';
 import type { Report } from './report.ts';
 import type { Operation } from './requests.ts';
 import { CHANGE_CAUSE, type Kept, revisionsOf, undoTarget } from './revisions.ts';
-import type { Session } from './session.ts';
 import { currentTemplate, directiveOn } from './versions.ts';
 
 export type UndoOptions = { readonly toRevision?: number; readonly dryRun?: boolean };
@@ -18,14 +18,14 @@ const MOST_ATTEMPTS = 20;
  * a release: there `kubectl rollout undo` refuses. Repeated on conflicts while the template is the one that was read.
  * @throws UsageError when there is nothing to go back to
  */
-export async function undo(name: string, options: UndoOptions, session: Session): Promise<Report> {
+export async function undo(name: string, options: UndoOptions, invocation: Invocation): Promise<Report> {
   let first: string | undefined;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const found = await released(session, name);
+    const found = await released(invocation, name);
     const current = currentTemplate(found.deployment);
     first ??= current;
     if (current !== first) throw new UsageError('nothing was done: the Deployment got another version meanwhile');
-    const report = await attemptUndo(name, found, options, session);
+    const report = await attemptUndo(name, found, options, invocation);
     if (report !== 'conflict') return report;
   }
   throw new UsageError(`the Deployment was changed by others ${MOST_ATTEMPTS} times while this was tried: try again`);
@@ -35,16 +35,16 @@ async function attemptUndo(
   name: string,
   found: Released,
   { toRevision, dryRun = false }: UndoOptions,
-  session: Session,
+  invocation: Invocation,
 ): Promise<Report | 'conflict'> {
   const { deployment, replicaSets, versions, isInRelease } = found;
-  const revisions = revisionsOf(deployment, replicaSets, versions, session.now());
+  const revisions = revisionsOf(deployment, replicaSets, versions, invocation.now());
   const target = undoTarget(revisions, deployment, isInRelease, toRevision);
   if (typeof target === 'string') throw new UsageError(target);
   const { revision, images } = target;
   const base = {
     action: 'undo' as const,
-    rollout: { namespace: session.namespace, name },
+    rollout: { namespace: invocation.namespace, name },
     ...(revision === undefined ? {} : { revision }),
     images,
   };
@@ -53,9 +53,9 @@ async function attemptUndo(
   if (target.template === currentTemplate(deployment)) {
     return { ...base, result: 'unchanged', message: `${what} says ${version} already` };
   }
-  const written = await session.requests.patchDeployment(deployment, operations(deployment, target), dryRun);
+  const written = await invocation.requests.patchDeployment(deployment, operations(deployment, target), dryRun);
   if (written === 'conflict') return 'conflict';
-  warn(deployment, session);
+  warn(deployment, invocation);
   return {
     ...base,
     result: dryRun ? 'dryRun' : 'done',
@@ -88,7 +88,7 @@ function consequence({ deployment, isInRelease, rollout }: Released, { role }: K
     : ', which is released from step 1';
 }
 
-function warn(deployment: JsonMap, { terminal: { err } }: Session): void {
+function warn(deployment: JsonMap, { terminal: { err } }: Invocation): void {
   const images = imagesOf(member(member(deployment, 'spec'), 'template'));
   const text = `the source of the Deployment (Git, a chart) still says ${images}: change it there as well, or its next apply brings that version back`;
   err.line(`${err.paint('yellow', 'Warning:')} ${text}`);

@@ -14,10 +14,8 @@ export type AccessFlags = {
   readonly namespace?: string;
 };
 
-export type OutputFlags = { readonly output?: 'text' | 'json' };
-
 /** What a command for releases works with. */
-export type Session = {
+export type Invocation = {
   readonly requests: Requests;
   readonly namespace: string;
   readonly terminal: Terminal;
@@ -33,13 +31,14 @@ export type Session = {
 export async function inCluster(
   flags: AccessFlags,
   { surroundings, terminal }: Context,
-  work: (session: Session) => Promise<number>,
+  work: (invocation: Invocation) => Promise<number>,
 ): Promise<number> {
   const connection = openConnection(flags.kubeconfig, surroundings, flags.context);
   const progress = openProgress(terminal.err);
   const client = new Client(withWarnings(connection, terminal.err));
   try {
     const namespace = flags.namespace ?? connection.namespace ?? 'default';
+    if (!NAME.test(namespace)) throw new UsageError(`"${namespace}" cannot be the name of a namespace`);
     const requests = new Requests(client, progress);
     return await work({ requests, namespace, terminal, surroundings, now: () => new Date() });
   } finally {
@@ -48,11 +47,13 @@ export async function inCluster(
   }
 }
 
+/** What names of objects are made of (RFC 1123 subdomain). */
+const NAME = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
+
 /** A name as kubectl takes it, with or without the kind: `web`, `rollout/web`. @throws UsageError for another kind */
 export function rolloutName(text: string): string {
-  const [kind = '', name] = text.split('/');
-  if (name === undefined) return text;
-  if (/^rollouts?(\.rollouts\.kruise\.io)?$/i.test(kind) && name !== '') return name;
+  const name = text.replace(/^rollouts?(\.rollouts\.kruise\.io)?\//i, '');
+  if (NAME.test(name)) return name;
   throw new UsageError(`${text} is no Rollout: write its name, or rollout/NAME`);
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { rolloutName, warningsIn } from './invocation.ts';
 import { fitting } from './screen.ts';
-import { rolloutName, warningsIn } from './session.ts';
 
 test.each([
   ['web', 'web'],
@@ -11,9 +11,12 @@ test.each([
   expect(rolloutName(text)).toBe(name);
 });
 
-test.each(['deployment/web', 'rollout/', '/web'])('%s names no Rollout', (text) => {
-  expect(() => rolloutName(text)).toThrow('is no Rollout: write its name, or rollout/NAME');
-});
+test.each(['deployment/web', 'rollout/', '/web', '', '.', '..', 'Web', 'a/b/c', '-a'])(
+  '%s names no Rollout',
+  (text) => {
+    expect(() => rolloutName(text)).toThrow('is no Rollout: write its name, or rollout/NAME');
+  },
+);
 
 test.each<[string | string[] | undefined, string[]]>([
   [undefined, []],
