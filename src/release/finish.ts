@@ -71,7 +71,7 @@ function blueGreen(look: Look): Decision {
       const idle = [stable, ...others].filter((set) => set !== undefined && set.desired + set.created > 0);
       const isHeld = observed.workload?.directive !== undefined;
       if (!isHeld || idle.length === 0) return resumed(look, 'FinalisingStepRouteTrafficToStable');
-      const sets = idle.map((set): SetWish => ({ name: set?.name ?? '', replicas: 0, floor: '' }));
+      const sets = idle.map((set): SetWish => ({ name: set?.name ?? '', replicas: 0, floor: '', podMetadata: '' }));
       return stay(look, { sets }, { waitingFor: 'the old pods to go' });
     }
     case 'ReleaseWorkloadControl':
@@ -125,7 +125,7 @@ function resumed(look: Look, next: FinalisingStep): Decision {
   if (workload === undefined) return to(next);
   const { replicas, updated, available, total } = workload;
   // A floor would keep the native controller from taking the last old pod.
-  const sets = unfloored(look);
+  const sets = record.outcome === 'Success' ? unfloored(look) : unmarked(look);
   if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
   const isFree = workload.directive === undefined && workload.isInEffect && workload.isObserved;
   const isRolled = updated >= replicas && total <= updated && available + ownRoom(workload).unavailable >= replicas;
@@ -142,10 +142,16 @@ function resumed(look: Look, next: FinalisingStep): Decision {
 }
 
 function released(look: Look): Decision {
-  const sets = unfloored(look);
+  const sets = unmarked(look);
   if (sets.length === 0 && look.observed.canary === undefined) return to('END');
   const wish = merged({ canaryDeployment: 'absent' }, { sets });
   return stay(look, wish, { waitingFor: 'what belongs to the release to go' });
+}
+
+/** Sets without the marks of the release: no floors, and nothing for pods that come later. */
+function unmarked({ observed }: Look): SetWish[] {
+  const marked = (observed.workload?.sets ?? []).filter(({ floor, podMetadata }) => floor !== '' || podMetadata !== '');
+  return marked.map(({ name }): SetWish => ({ name, floor: '', podMetadata: '' }));
 }
 
 function unfloored({ observed }: Look): SetWish[] {

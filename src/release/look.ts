@@ -1,6 +1,6 @@
 import type { CanaryStep } from '../api/generated.ts';
 import type { Place } from './network.ts';
-import type { Observed, Wish } from './observed.ts';
+import type { Observed, SetWish, Wish } from './observed.ts';
 import { type Versions, versionsOf } from './pods.ts';
 import type { ReleaseRecord } from './record.ts';
 import { stepReplicas } from './replicas.ts';
@@ -143,7 +143,10 @@ function messageOf({ record, settings }: Look, waitingFor: string): string {
   return `Rollout is in ${place}, and ${doing}: waits for ${waitingFor}`;
 }
 
-/** Two wishes as one; sets are wished for in both. */
+/** Two wishes as one; of a set both may wish for something. */
 export function merged(first: Partial<Wish> = {}, second: Partial<Wish> = {}): Partial<Wish> {
-  return { ...first, ...second, sets: [...(first.sets ?? []), ...(second.sets ?? [])] };
+  const sets = new Map<string, SetWish>();
+  for (const wish of [...(first.sets ?? []), ...(second.sets ?? [])])
+    sets.set(wish.name, { ...sets.get(wish.name), ...wish });
+  return { ...first, ...second, sets: [...sets.values()] };
 }

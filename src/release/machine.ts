@@ -4,6 +4,7 @@ import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay }
 import { reach } from './network.ts';
 import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
+import { podLabels } from './pod-labels.ts';
 import { ownRoom, rest, towards } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
 import { retreat } from './retreat.ts';
@@ -83,7 +84,7 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
     next: steps.length > 1 ? 2 : -1,
     state: 'BeforeStepUpgrade',
     finalising: undefined,
-    rolloutId: workload.rolloutId || directive.revision,
+    rolloutId: isLabelValue(workload.rolloutId) ? workload.rolloutId : directive.revision,
     planHash: planHash(rollout),
     stableRevision: '',
     podTemplateHash: '',
@@ -103,6 +104,11 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
     progress: '',
     progressTime: now,
   };
+}
+
+/** `IsValidLabelValue` in k8s.io/apimachinery, but for the empty one: pods bear it as a label. */
+function isLabelValue(text: string): boolean {
+  return /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(text);
 }
 
 function moved(record: ReleaseRecord, change: Partial<ReleaseRecord>, now: number): ReleaseRecord {
@@ -407,7 +413,7 @@ function planOf(look: Look, decision: Extract<Decision, { kind: 'stay' }>, event
     record: decision.record,
     phase: phaseOf(look),
     message: decision.message,
-    wish: { ...KEEP, ...decision.wish },
+    wish: { ...KEEP, ...merged(decision.wish, podLabels(look)) },
     events,
     afterMilliseconds: decision.after,
     isStalled: look.isStalled && !decision.isExpected,

@@ -19,6 +19,17 @@ export type ReplicaSet = {
   readonly floor: string;
   /** The size of its Deployment that it was last scaled for (annotation `deployment.kubernetes.io/desired-replicas`). */
   readonly scaledFor: number | undefined;
+  /** What its pods get at their creation (see `src/rollout/pod-metadata.ts`); empty for nothing. */
+  readonly podMetadata: string;
+  /** Its pods that are not being deleted. */
+  readonly pods: readonly Pod[];
+};
+
+export type Pod = {
+  readonly name: string;
+  /** Labels `rollouts.kruise.io/rollout-id` and `rollout-batch-id`; empty without. */
+  readonly rolloutId: string;
+  readonly batchId: string;
 };
 
 /** The Deployment that is released. */
@@ -118,7 +129,11 @@ export type Wish = {
   /** The `pod-template-hash` that canary Services select. */
   readonly canaryService: string | 'absent' | 'keep';
   readonly traffic: GatewayTraffic | 'none' | 'keep';
+  /** Labels that pods of the new version lack. */
+  readonly pods: readonly PodWish[];
 };
+
+export type PodWish = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
 
 export type WorkloadWish = {
   readonly paused: boolean;
@@ -137,6 +152,7 @@ export type SetWish = {
   readonly minReadySeconds?: number;
   /** Its floor, or empty for none (see `src/rewrite/floor.ts`). */
   readonly floor?: string;
+  readonly podMetadata?: string;
   /** An empty set that the native controller would fill when the workload is scaled up from 0. */
   readonly isRemoved?: true;
 };
@@ -148,4 +164,5 @@ export const KEEP: Wish = {
   pin: 'keep',
   canaryService: 'keep',
   traffic: 'keep',
+  pods: [],
 };

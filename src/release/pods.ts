@@ -151,7 +151,7 @@ export function backwards(
       workload: isStill ? 'keep' : workloadWish,
       sets: [
         ...grown,
-        ...removed.map(({ name }): SetWish => ({ name, replicas: 0, floor: '' })),
+        ...removed.map(({ name }): SetWish => ({ name, replicas: 0, floor: '', podMetadata: '' })),
         ...refilled.map(({ name }): SetWish => ({ name, isRemoved: true })),
       ],
     },

@@ -36,7 +36,8 @@ export function trafficProblems(world: World): string[] {
 export function ownershipProblems(requests: readonly ControllerRequest[]): string[] {
   return requests.flatMap(({ verb, resource, name, body }) => {
     const isUsers = name.name === 'web' && resource.kind !== 'Rollout';
-    if (verb !== 'patch' || !(isUsers || resource.kind === 'ReplicaSet')) return [];
+    const isNative = resource.kind === 'ReplicaSet' || resource.kind === 'Pod';
+    if (verb !== 'patch' || !(isUsers || isNative)) return [];
     return foreignPaths(body, resource.kind).map((path) => `${resource.kind} ${name.name}: ${path}`);
   });
 }
@@ -73,8 +74,10 @@ export function leftovers(world: World): string[] {
     }
   }
   for (const set of cluster.list(RESOURCES.replicaSet, 'shop')) {
-    if (stringAt(set, 'metadata', 'annotations', 'sluice.dev/floor') !== undefined)
-      problems.push(`ReplicaSet ${stringAt(set, 'metadata', 'name')} has a floor`);
+    for (const key of ['sluice.dev/floor', 'sluice.dev/pod-metadata']) {
+      if (stringAt(set, 'metadata', 'annotations', key) !== undefined)
+        problems.push(`ReplicaSet ${stringAt(set, 'metadata', 'name')} bears ${key}`);
+    }
   }
   const selector = at(cluster.read(RESOURCES.service, WEB), ['spec', 'selector']);
   if (JSON.stringify(selector) !== '{"app":"web"}') problems.push(`the Service selects ${JSON.stringify(selector)}`);

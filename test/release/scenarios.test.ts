@@ -112,6 +112,20 @@ test.each<[string, JsonMap]>([
   expect(world.weights()).toEqual({ web: 100 });
 });
 
+test.each<[string, JsonMap, Record<string, number>]>([
+  ['partition', partition, { 1: 2, 2: 3 }],
+  ['canary', canary, { 1: 2, 2: 3 }],
+  ['blue-green', blueGreen, { 1: 5, 2: 5 }],
+])('%s: pods of the new version say which release made them, and in which step', async (_, strategy, batches) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.approve();
+  await world.until('step 2', () => world.stands() === '2 StepPaused');
+  await world.pass(0.1);
+  expect(world.batches('v2')).toEqual(batches);
+});
+
 const styles: [string, JsonMap][] = [
   ['partition', partition],
   ['canary', canary],

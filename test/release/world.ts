@@ -37,6 +37,8 @@ export type World = {
   weights(): Record<string, number>;
   /** Ready endpoints of a Service, by version. */
   endpoints(service: string): Record<string, number>;
+  /** Pods of a version by the step in which they came, as their labels say. */
+  batches(version: string): Record<string, number>;
   /** Lets time pass until the condition holds. @throws with the story when it does not within `seconds` */
   until(what: string, condition: () => boolean, seconds?: number): Promise<void>;
   pass(seconds: number): Promise<void>;
@@ -197,6 +199,18 @@ export async function openWorld(options: WorldOptions): Promise<World> {
           const version = image.split(':')[1] ?? '';
           sums[version] = (sums[version] ?? 0) + 1;
         }
+      }
+      return sums;
+    },
+    batches(version) {
+      const id = String(member(world.status()[sub()] as JsonMap, 'observedRolloutID'));
+      const sums: Record<string, number> = {};
+      for (const pod of cluster.list(RESOURCES.pod, 'shop')) {
+        const labels = at(pod, ['metadata', 'labels']) as JsonMap;
+        const isVersion = JSON.stringify(pod).includes(`web:${version}"`);
+        if (!isVersion || labels['rollouts.kruise.io/rollout-id'] !== id) continue;
+        const batch = String(labels['rollouts.kruise.io/rollout-batch-id']);
+        sums[batch] = (sums[batch] ?? 0) + 1;
       }
       return sums;
     },

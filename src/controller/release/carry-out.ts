@@ -59,7 +59,8 @@ export function createCarryOut({
 
   async function sets(wishes: Wish['sets'], { scene, workloadName, namespace }: Stage): Promise<void> {
     const owner = scene.deployment(workloadName);
-    const known = owner === undefined ? [] : scene.setsOf(owner);
+    const extra = scene.canaryOf(workloadName);
+    const known = [owner, extra].flatMap((each) => (each === undefined ? [] : scene.setsOf(each)));
     for (const wish of wishes) {
       const seen = known.find(({ name }) => name === wish.name);
       if (seen === undefined) continue;
@@ -67,6 +68,14 @@ export function createCarryOut({
       const name = { namespace, name: seen.name };
       if (wish.isRemoved) await gone(api.delete(RESOURCES.replicaSet, name, { uid, resourceVersion }));
       else await write(RESOURCES.replicaSet, name, setPatch(wish, resourceVersion));
+    }
+  }
+
+  async function pods(wishes: Wish['pods'], { namespace, scene }: Stage): Promise<void> {
+    for (const { name, labels } of wishes) {
+      const resourceVersion = scene.pod(name)?.resourceVersion;
+      if (resourceVersion === undefined) continue;
+      await gone(write(RESOURCES.pod, { namespace, name }, { metadata: { resourceVersion, labels } }));
     }
   }
 
@@ -193,24 +202,35 @@ export function createCarryOut({
       pins(wish.pin, stage),
       canaryServices(wish.canaryService, stage),
       traffic(wish.traffic, stage),
+      pods(wish.pods, stage),
     ]);
     for (const each of settled) if (each.status === 'rejected') throw each.reason;
   };
 }
 
-function setPatch({ replicas, scaledFor, minReadySeconds, floor }: SetWish, resourceVersion: string): JsonMap {
-  const spec = {
-    ...(replicas === undefined ? {} : { replicas }),
-    ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
-  };
-  const annotations = {
-    ...(floor === undefined ? {} : { [ANNOTATIONS.floor]: floor === '' ? null : floor }),
-    ...(scaledFor === undefined ? {} : { [ANNOTATIONS.desiredReplicas]: String(scaledFor) }),
-  };
+function setPatch(
+  { replicas, scaledFor, minReadySeconds, floor, podMetadata }: SetWish,
+  resourceVersion: string,
+): JsonMap {
+  const spec = given({ replicas, minReadySeconds });
+  const annotations = given({
+    [ANNOTATIONS.floor]: floor === '' ? null : floor,
+    [ANNOTATIONS.desiredReplicas]: scaledFor === undefined ? undefined : String(scaledFor),
+    [ANNOTATIONS.podMetadata]: podMetadata === '' ? null : podMetadata,
+  });
+  const isFound = podMetadata === '' ? null : 'true';
+  const labels = podMetadata === undefined ? {} : { labels: { [LABELS.podMetadata]: isFound } };
   return {
-    metadata: { resourceVersion, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
-    ...(Object.keys(spec).length === 0 ? {} : { spec }),
+    metadata: { resourceVersion, ...given({ annotations }), ...labels },
+    ...given({ spec }),
   };
+}
+
+/** Without members that are undefined, or maps without any. */
+function given(members: { readonly [key: string]: Json | undefined }): JsonMap {
+  const isThere = (value: Json | undefined) =>
+    value !== undefined && !(isMap(value) && Object.keys(value).length === 0);
+  return Object.fromEntries(Object.entries(members).filter((entry): entry is [string, Json] => isThere(entry[1])));
 }
 
 function workloadDirective(wish: Exclude<Wish['workload'], string>, present: Directive, stage: Stage): Directive {

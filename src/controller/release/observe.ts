@@ -43,7 +43,7 @@ export function observe(around: Surroundings): Observed {
       desired: extra.replicas,
       template: extra.template,
       isDeleting: extra.isDeleting,
-      sets: scene.setsOf(extra).map(replicaSet),
+      sets: scene.setsOf(extra).map((set) => replicaSet(set, scene)),
     },
     services: settingsOf(rollout).routings.map(({ service }) => servicePair(service, around)),
     gateways: [
@@ -73,13 +73,16 @@ function workload(seen: DeploymentSeen, { rollout, scene, isVerified }: Surround
     updated: seen.updated,
     available: seen.available,
     total: seen.total,
-    sets: scene.setsOf(seen).map(replicaSet),
+    sets: scene.setsOf(seen).map((set) => replicaSet(set, scene)),
   };
 }
 
-function replicaSet(seen: ReplicaSetSeen): ReplicaSet {
-  const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor } = seen;
-  return { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor };
+function replicaSet(seen: ReplicaSetSeen, scene: Scene): ReplicaSet {
+  const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor, podMetadata } =
+    seen;
+  const pods = scene.podsOf(seen).map(({ name: pod, rolloutId, batchId }) => ({ name: pod, rolloutId, batchId }));
+  const size = { desired, created, ready, minReadySeconds, floor, scaledFor };
+  return { name, template, podTemplateHash, ...size, podMetadata, pods };
 }
 
 function servicePair(name: string, { rollout, scene, isVerified }: Surroundings): ServicePair {

@@ -55,6 +55,19 @@ export type ReplicaSetSeen = {
   readonly minReadySeconds: number;
   readonly floor: string;
   readonly scaledFor: number | undefined;
+  readonly podMetadata: string;
+  readonly isDeleting: boolean;
+};
+
+export type PodSeen = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+  /** Uid and name of the ReplicaSet that controls it. */
+  readonly owner: string;
+  readonly ownerName: string;
+  readonly rolloutId: string;
+  readonly batchId: string;
   readonly isDeleting: boolean;
 };
 
@@ -131,8 +144,7 @@ function savedSpec(text: string): Json | undefined {
 export function replicaSetSeen(object: JsonMap): ReplicaSetSeen {
   const metadata = member(object, 'metadata');
   const [spec, status] = [member(object, 'spec'), member(object, 'status')];
-  const owners = member(metadata, 'ownerReferences');
-  const owner = (isList(owners) ? owners : []).find((each) => member(each, 'controller') === true);
+  const owner = controllerOf(metadata);
   const isObserved = numberAt(status, 'observedGeneration') >= numberAt(metadata, 'generation');
   return {
     ...named(metadata),
@@ -147,10 +159,31 @@ export function replicaSetSeen(object: JsonMap): ReplicaSetSeen {
       : Math.max(numberAt(status, 'replicas'), numberAt(spec, 'replicas', 1)),
     ready: numberAt(status, 'readyReplicas'),
     minReadySeconds: numberAt(spec, 'minReadySeconds'),
+    podMetadata: stringAt(metadata, 'annotations', ANNOTATIONS.podMetadata) ?? '',
     scaledFor: countOf(stringAt(metadata, 'annotations', ANNOTATIONS.desiredReplicas)),
     floor: stringAt(metadata, 'annotations', ANNOTATIONS.floor) ?? '',
     isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
   };
+}
+
+/** Takes the metadata of a pod as it arrives. */
+export function podSeen(object: JsonMap): PodSeen {
+  const metadata = member(object, 'metadata');
+  const owner = controllerOf(metadata);
+  const { namespace, name, resourceVersion } = named(metadata);
+  return {
+    ...{ namespace, name, resourceVersion },
+    owner: stringAt(owner, 'uid') ?? '',
+    ownerName: stringAt(owner, 'name') ?? '',
+    rolloutId: stringAt(metadata, 'labels', LABELS.rolloutId) ?? '',
+    batchId: stringAt(metadata, 'labels', LABELS.rolloutBatchId) ?? '',
+    isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
+  };
+}
+
+function controllerOf(metadata: Json | undefined): Json | undefined {
+  const owners = member(metadata, 'ownerReferences');
+  return (isList(owners) ? owners : []).find((each) => member(each, 'controller') === true);
 }
 
 /** Takes an EndpointSlice (discovery.k8s.io/v1) as it arrives. `ready` that is not set counts as ready. */

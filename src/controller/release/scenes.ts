@@ -7,6 +7,8 @@ import type { Change, Watch, Watcher } from '../watcher.ts';
 import {
   type DeploymentSeen,
   deploymentSeen,
+  type PodSeen,
+  podSeen,
   type ReplicaSetSeen,
   replicaSetSeen,
   sliceSeen,
@@ -18,6 +20,8 @@ export type Scene = {
   /** The canary Deployment of a workload. */
   canaryOf(workload: string): DeploymentSeen | undefined;
   setsOf(deployment: DeploymentSeen): readonly ReplicaSetSeen[];
+  podsOf(set: ReplicaSetSeen): readonly PodSeen[];
+  pod(name: string): PodSeen | undefined;
   /** The whole object. */
   service(name: string): JsonMap | undefined;
   /** Names of the endpoints of a Service, without repetitions. */
@@ -65,11 +69,12 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
       resource: Resource,
       trim: (object: JsonMap) => T,
       onChange: (change: Change<T>) => void,
-      labelSelector?: string,
+      metadataOnly = false,
     ) =>
       watcher.watch<T>({
         resource,
-        selection: { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) },
+        selection: { namespace },
+        metadataOnly,
         trim,
         onChange,
         onState: tell,
@@ -83,6 +88,20 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
       const owner = seen && deployments.get(namespace, seen.ownerName);
       if (owner !== undefined) workload(owner);
     });
+    const pods = watch(
+      RESOURCES.pod,
+      podSeen,
+      ({ before, after }) => {
+        const seen = after ?? before;
+        // What a pod does shows in its ReplicaSet; here only a new one matters, and one with other labels.
+        const isNews =
+          before?.rolloutId !== after?.rolloutId || before?.batchId !== after?.batchId || before === undefined;
+        const set = seen && isNews ? sets.get(namespace, seen.ownerName) : undefined;
+        const owner = set && deployments.get(namespace, set.ownerName);
+        if (owner !== undefined) workload(owner);
+      },
+      true,
+    );
     const service = (name: string) => {
       naming('Service', '', name);
       if (name.endsWith(CANARY)) naming('Service', '', name.slice(0, -CANARY.length));
@@ -100,12 +119,14 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
     });
     return {
       users,
-      watches: [deployments, sets, services, slices],
+      watches: [deployments, sets, pods, services, slices],
       cancelClosing: () => undefined,
       scene: {
         deployment: (name) => deployments.get(namespace, name),
         canaryOf: (name) => [...deployments.values()].find(({ canaryOf }) => canaryOf === name),
         setsOf: ({ uid }) => [...sets.values()].filter(({ owner }) => owner === uid),
+        podsOf: ({ uid }) => [...pods.values()].filter(({ owner, isDeleting }) => owner === uid && !isDeleting),
+        pod: (name) => pods.get(namespace, name),
         service: (name) => services.get(namespace, name),
         endpoints(name) {
           const own = [...slices.values()].filter((slice) => slice.service === name);
