@@ -262,7 +262,7 @@ describe('a ReplicaSet', () => {
   const patch = (body: Json, by = client) => by.patch(REPLICA_SET, at(), 'merge', body);
   const scaled = (replicas: number, annotations: JsonMap = {}) => ({ metadata: { annotations }, spec: { replicas } });
 
-  test('is asked about only while it has a floor and sinks to no pod, though some are wanted', async () => {
+  test('is asked about only while it has a floor and sinks, though pods are wanted', async () => {
     succeeded(await kubectl(['create', 'role', 'scaler', '-n', namespace, '--verb=*', '--resource=replicasets.apps']));
     const binding = ['create', 'rolebinding', 'scaler', '-n', namespace, '--role=scaler', `--user=${CONTROLLER}`];
     succeeded(await kubectl(binding));
@@ -272,8 +272,8 @@ describe('a ReplicaSet', () => {
       await follow([
         ['created without annotations', () => client.create(REPLICA_SET, set()), []],
         ['scaled to nothing, without a floor', () => patch(scaled(0)), []],
-        ['scaled up, given a floor', () => patch(scaled(2, { [FLOOR]: '1' })), []],
-        ['scaled down', () => patch(scaled(1)), []],
+        ['scaled up, given a floor', () => patch(scaled(2, { [FLOOR]: '1/4' })), []],
+        ['scaled down', () => patch(scaled(1)), ['floors']],
         ['scaled to nothing', () => patch(scaled(0, { [WANTED]: '4' })), ['floors']],
         ['written again with no pod', () => patch(annotate({ team: 'a' })), []],
         ['scaled up', () => patch(scaled(1, { [WANTED]: null })), []],
@@ -289,7 +289,7 @@ describe('a ReplicaSet', () => {
         ['scaled up once more', () => patch(scaled(1)), []],
         ['scaled to nothing, deprived of its floor', () => patch(scaled(0, { [FLOOR]: null })), ['floors']],
         ['given a finalizer and a floor', () => patch({ metadata: { finalizers: ['example.com/wait'] } }), []],
-        ['scaled up the last time', () => patch(scaled(1, { [FLOOR]: '1' })), []],
+        ['scaled up the last time', () => patch(scaled(1, { [FLOOR]: '1/4' })), []],
         ['deleted', () => client.delete(REPLICA_SET, at()), []],
         ['scaled to nothing while it goes', () => patch(scaled(0)), []],
         ['its finalizer taken away while it goes', () => patch({ metadata: { finalizers: null } }), []],
@@ -406,7 +406,7 @@ describe('objects of any shape', () => {
       ['given labels', () => patch(name, { metadata: { labels: { team: 'a' } } }), ['rollouts']],
       ['deprived of annotations', () => patch(name, { metadata: { annotations: null } }), ['rollouts']],
       ['deprived of labels', () => patch(name, { metadata: { labels: null } }), ['rollouts']],
-      ['given a floor', () => patch(name, annotate({ [FLOOR]: '1' })), ['rollouts']],
+      ['given a floor', () => patch(name, annotate({ [FLOOR]: '1/4' })), ['rollouts']],
       ['given no pod', () => patch(name, { spec: { replicas: 0 } }), ['floors', 'rollouts']],
       ['deprived of its floor', () => patch(name, annotate({ [FLOOR]: null })), ['rollouts']],
       ['given a template', () => patch(name, { spec: { template: { a: 1 } } }), ['holds', 'rollouts']],
