@@ -175,7 +175,7 @@ export function openController(options: ControllerOptions): Controller {
   const decide = decideIn(isolate);
   const gatherer = createGatherer({ api, index, kinds, book, pins, decide, guard, onShadowed });
   const scenes = openScenes({ watcher, index, clock, queue: enqueue });
-  const releases = createReleases({ api, kinds, scenes, decide, script: scriptOf, clock });
+  const releases = createReleases({ api, kinds, index, scenes, decide, script: scriptOf, clock });
   const reconcile = createReconciler({
     ...{ api, index, kinds, pins, gatherer, releases, event, log, clock },
     visibleAfterMilliseconds: settings.visibleAfterMilliseconds,

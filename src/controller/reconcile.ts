@@ -15,6 +15,7 @@ import type { Pins } from './pins.ts';
 import { type Plan, planGone, planRollout, stepCount } from './plan.ts';
 import type { Again, Attempt } from './queue.ts';
 import type { Releases, Turn } from './release/releases.ts';
+import { Denied } from './release/steer.ts';
 import { type RolloutEntry, storedRollout } from './rollout-entry.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { type Report, regardingRollout, statusPatch } from './status.ts';
@@ -165,7 +166,9 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     try {
       return await reconcile(entry);
     } catch (error) {
-      if (attempts.failingFor >= options.visibleAfterMilliseconds && !entry.stored.isDeleting) {
+      // What admission refuses, or somebody's object is in the way of, does not pass by itself.
+      const isVisible = error instanceof Denied || attempts.failingFor >= options.visibleAfterMilliseconds;
+      if (isVisible && !entry.stored.isDeleting) {
         const findings = failing(entry, error, clock.now());
         // That the status cannot be written either is no other failure: both come from the same server.
         await Promise.allSettled([report(entry, { generation: entry.stored.generation, findings })]);

@@ -50,6 +50,8 @@ export type WorldOptions = {
   readonly replicas?: number;
   readonly annotations?: JsonMap;
   readonly spec?: JsonMap;
+  /** What else the user has. */
+  readonly objects?: readonly JsonMap[];
   readonly native?: Partial<NativeClusterOptions>;
   /** Called whenever everything has come to rest at a moment. */
   readonly onRest?: (world: World) => void;
@@ -90,7 +92,7 @@ function deployment(version: string, replicas: number | undefined, spec: JsonMap
 
 /** Opens the shop with version v1 at full size and armed. */
 export async function openWorld(options: WorldOptions): Promise<World> {
-  const { strategy, replicas = 10, spec = {}, annotations, native = {}, onRest } = options;
+  const { strategy, replicas = 10, spec = {}, annotations, objects = [], native = {}, onRest } = options;
   const clock = virtualClock();
   const scripts = new Map([...library.scripts.values()].map((script) => [script.hash, script]));
   const cluster = new NativeCluster({
@@ -122,6 +124,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     metadata: WEB,
     spec: { hosts: ['web'], http: [{ route: [{ destination: { host: 'web' } }] }] },
   });
+  for (const object of objects) cluster.apply(object);
   cluster.apply(rollout(strategy));
   let controller: Controller = open();
 

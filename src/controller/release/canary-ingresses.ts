@@ -15,6 +15,7 @@ import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
 import type { Decide } from '../dry-run.ts';
 import { contentOf } from '../seen.ts';
 import type { GatewayObject } from './gateways.ts';
+import { createOwn } from './own-objects.ts';
 import { Denied } from './steer.ts';
 
 /** The canary Ingresses beside stable ones: objects of Sluice's own, which follow their stable Ingress. */
@@ -50,18 +51,13 @@ export function createCanaryIngresses({ api, decide, script }: CanaryIngressOpti
       const { placed, seen, canary } = object;
       const name = rollout.metadata.name ?? '';
       if (directive === undefined) {
-        if (canary === undefined || canary.made?.rollout !== name) return;
+        if (canary === undefined) return;
         try {
           await api.delete(RESOURCES.ingress, { namespace, name: canary.name }, { uid: canary.uid });
         } catch (error) {
           if (outcomeOf(error) !== 'gone') throw error;
         }
         return;
-      }
-      if (canary !== undefined && canary.made?.rollout !== name) {
-        throw new Denied(
-          `Ingress ${namespace}/${canary.name} exists and is not Sluice's; rename or delete it, its name is needed for the new version`,
-        );
       }
       if (canary?.made?.by === directive && canary.made.from === seen.content) return;
       const stable = await api.get(RESOURCES.ingress, { namespace, name: placed.target.name });
@@ -74,7 +70,7 @@ export function createCanaryIngresses({ api, decide, script }: CanaryIngressOpti
       }
       const whole = marked(await rewritten(base, directiveKey(name), directive), name, directive, seen.content);
       if (canary === undefined) {
-        await api.create(RESOURCES.ingress, whole, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
+        await createOwn(api, RESOURCES.ingress, whole);
         return;
       }
       const present = await api.get(RESOURCES.ingress, { namespace, name: canary.name });

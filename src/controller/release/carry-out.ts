@@ -17,6 +17,7 @@ import { contentOf } from '../seen.ts';
 import type { CanaryIngresses } from './canary-ingresses.ts';
 import { type GatewayObject, gatewayTraffic, wantedDirective } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
+import { createOwn, foreignText } from './own-objects.ts';
 import type { DeploymentSeen } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
 import { Denied, type Steer } from './steer.ts';
@@ -99,7 +100,7 @@ export function createCarryOut({
     if (contentOf(object['metadata']) !== seen.content) throw changed('Deployment', namespace, workloadName);
     const podMetadata = rollout.spec?.strategy.canary?.patchPodTemplateMetadata ?? {};
     const made = canaryDeployment(object, ownSpecOf(seen), wish.replicas, podMetadata, rollout.metadata.name ?? '');
-    await create(RESOURCES.deployment, made);
+    await createOwn(api, RESOURCES.deployment, made);
   }
 
   async function pins(wish: Wish['pin'], stage: Stage): Promise<void> {
@@ -133,8 +134,8 @@ export function createCarryOut({
       }
       if (stable === undefined) continue;
       const made = canaryService(stable, ownSelector(stable, rollout), wish, rollout.metadata.name ?? '');
-      if (present === undefined) await create(RESOURCES.service, made);
-      else if (!isOurs) throw new Denied(foreign('Service', namespace, canaryName(service)));
+      if (present === undefined) await createOwn(api, RESOURCES.service, made);
+      else if (!isOurs) throw new Denied(foreignText('Service', namespace, canaryName(service)));
       else await update(RESOURCES.service, present, made);
     }
   }
@@ -158,22 +159,6 @@ export function createCarryOut({
     const text = wanted === undefined ? undefined : encodeDirective(wanted);
     const name = { namespace, name: seen.name };
     await steer.write({ resource, name, key, text, content: seen.content });
-  }
-
-  async function create(resource: Resource, object: JsonMap): Promise<void> {
-    try {
-      await api.create(resource, object, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
-    } catch (error) {
-      if (outcomeOf(error) !== 'exists') throw error;
-      const name = stringAt(object, 'metadata', 'name') ?? '';
-      const namespace = stringAt(object, 'metadata', 'namespace') ?? '';
-      const present = await api.get(resource, { namespace, name });
-      const isOurs =
-        stringAt(present, 'metadata', 'labels', LABELS.rollout) ===
-        stringAt(object, 'metadata', 'labels', LABELS.rollout);
-      if (!isOurs) throw new Denied(foreign(resource.kind, namespace, name));
-      throw new TryAgain(`${resource.kind} ${namespace}/${name} has just been made`);
-    }
   }
 
   /** Brings the parts of an object of ours that we write to what they are to be; what others gave out stays. */
@@ -290,10 +275,6 @@ function withDefaults(wanted: Json | undefined, present: Json | undefined): Json
 function mapAt(object: JsonMap, key: string): JsonMap {
   const value = member(object, key);
   return isMap(value) ? value : {};
-}
-
-function foreign(kind: string, namespace: string, name: string): string {
-  return `${kind} ${namespace}/${name} exists and is not Sluice's; rename or delete it, its name is needed for the new version`;
 }
 
 function changed(kind: string, namespace: string, name: string): TryAgain {

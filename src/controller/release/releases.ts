@@ -15,17 +15,20 @@ import type { Decide } from '../dry-run.ts';
 import type { Kinds } from '../kinds.ts';
 import { type Observed, usedScript } from '../plan.ts';
 import type { RolloutEntry } from '../rollout-entry.ts';
+import type { RolloutIndex } from '../rollout-index.ts';
 import { contentOf, type Seen } from '../seen.ts';
 import { createCanaryIngresses } from './canary-ingresses.ts';
 import { createCarryOut, type Stage } from './carry-out.ts';
 import type { GatewayObject } from './gateways.ts';
 import { isPlainObject, observe } from './observe.ts';
+import { obstacleOf } from './obstacles.ts';
 import type { Scenes } from './scenes.ts';
 import { createSteer, Denied } from './steer.ts';
 
 export type ReleasesOptions = {
   readonly api: Api;
   readonly kinds: Kinds;
+  readonly index: RolloutIndex;
   readonly scenes: Scenes;
   readonly decide: Decide;
   /** Scripts that are pinned, by hash. */
@@ -64,7 +67,7 @@ export type Releases = {
 };
 
 export function createReleases(options: ReleasesOptions): Releases {
-  const { api, kinds, scenes, decide, script, clock } = options;
+  const { api, kinds, index, scenes, decide, script, clock } = options;
   const steer = createSteer({ api, decide, script });
   const ingresses = createCanaryIngresses({ api, decide, script });
   const carryOut = createCarryOut({ api, steer, ingresses });
@@ -80,7 +83,8 @@ export function createReleases(options: ReleasesOptions): Releases {
       if (resolution?.state !== 'found') return undefined;
       const { seen, resource } = resolution;
       const isIngress = placed.target.request.contract === 'ingress';
-      const canary = isIngress ? canaryOf(seen, namespace) : undefined;
+      const beside = isIngress ? canaryOf(seen, namespace) : undefined;
+      const canary = beside?.made?.rollout === rollout.metadata.name ? beside : undefined;
       const text = isIngress ? canary?.made?.by : seen.directives.find((each) => each.key === key)?.text;
       const hash = text === undefined ? undefined : scriptHash(key, text);
       const used = (hash === undefined ? undefined : script(hash)) ?? usedScript(choice);
@@ -144,7 +148,10 @@ export function createReleases(options: ReleasesOptions): Releases {
       const seen = observe({
         rollout,
         isDeleting: entry.stored.isDeleting,
-        obstacle: problem ?? bad?.message,
+        obstacle:
+          problem ??
+          bad?.message ??
+          obstacleOf({ rollout, key: entry.key, namespace, workloadName, observed, scene, kinds, index }),
         workloadName,
         scene,
         gateways,
