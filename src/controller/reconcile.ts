@@ -1,4 +1,5 @@
 import type { Rollout } from '../api/generated.ts';
+import { FINALIZERS } from '../api/names.ts';
 import { stringAt } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -56,6 +57,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     }
     releases.leave(entry.key);
     written.delete(entry.key);
+    await letGo(entry);
     // Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
     // something else fails; the failure comes last.
     const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
@@ -83,7 +85,8 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     const since = clock.monotonic() - (written.get(entry.key) ?? Number.NEGATIVE_INFINITY);
     // Pods come one by one: that some more are there is no transition, and is told every now and then.
     const isCountOnly = before !== undefined && events.length === 0 && isSameButCounts(before, record);
-    const countsDue = isCountOnly ? COUNTS_MILLISECONDS - since : 0;
+    // A whole number: less than a clock can tell would be due again and again at the same moment.
+    const countsDue = isCountOnly ? Math.ceil(COUNTS_MILLISECONDS - since) : 0;
     if (countsDue <= 0) {
       await report(entry, { generation: entry.stored.generation, findings, phase, message, release });
       written.set(entry.key, clock.monotonic());
@@ -91,8 +94,25 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     for (const { type, reason, note } of events)
       event(regardingRollout(entry.stored), { type, reason, action: 'Release', note });
     await turn.carryOut();
+    if (record.reason === 'Completed') await letGo(entry);
     const times = [afterMilliseconds, countsDue > 0 ? countsDue : undefined].filter((time) => time !== undefined);
     return times.length === 0 ? {} : { afterMilliseconds: Math.min(...times) };
+  }
+
+  /** Rollouts that OpenKruise had before us bear its finalizer, and would never go. Sluice needs none. */
+  async function letGo({ stored }: RolloutEntry): Promise<void> {
+    const { namespace, name, finalizers, resourceVersion, isDeleting } = stored;
+    if (!isDeleting || !finalizers.includes(FINALIZERS.rollout)) return;
+    const others = finalizers.filter((each) => each !== FINALIZERS.rollout);
+    const body = { metadata: { resourceVersion, finalizers: others } };
+    try {
+      await api.patch(RESOURCES.rollout, { namespace, name }, 'merge', body, {
+        fieldManager: FIELD_MANAGER,
+        isAnswerRead: false,
+      });
+    } catch (error) {
+      if (outcomeOf(error) !== 'gone') throw error;
+    }
   }
 
   async function applyPlan(entry: RolloutEntry, plan: Plan): Promise<void> {

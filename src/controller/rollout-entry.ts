@@ -4,7 +4,7 @@ import { V1BETA1 } from '../api/names.ts';
 import { readRollout, validateRollout } from '../api/rollout.ts';
 import { type Violation, violationText } from '../api/violation.ts';
 import { equal } from '../json/equal.ts';
-import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
+import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { type Reference, referencesOf } from './references.ts';
 
 /** A Rollout as the API server stores it, without what the controller never looks at. */
@@ -16,6 +16,7 @@ export type StoredRollout = {
   readonly generation: number;
   readonly createdAt: string;
   readonly isDeleting: boolean;
+  readonly finalizers: readonly string[];
   readonly annotations: JsonMap;
   readonly spec: Json;
   readonly status: JsonMap;
@@ -47,10 +48,16 @@ export function storedRollout(object: JsonMap): StoredRollout {
     generation: typeof generation === 'number' ? generation : 0,
     createdAt: stringAt(metadata, 'creationTimestamp') ?? '',
     isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
+    finalizers: finalizersOf(metadata),
     annotations: withoutLastApplied(isMap(annotations) ? annotations : {}),
     spec: member(object, 'spec') ?? {},
     status: isMap(status) ? status : {},
   };
+}
+
+function finalizersOf(metadata: Json | undefined): string[] {
+  const finalizers = member(metadata, 'finalizers');
+  return (isList(finalizers) ? finalizers : []).filter((each) => typeof each === 'string');
 }
 
 /** Reads a Rollout; `before` is what was read of it the last time, and is kept where nothing of it has changed. */

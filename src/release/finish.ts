@@ -23,6 +23,8 @@ export function finish(look: Look): Decision {
       return look.observed.style === 'blueGreen' ? blueGreen(look) : forward(look);
     case 'Disabled':
       return forward(look);
+    case 'Deleted':
+      return look.settings.onDelete === 'complete' ? forward(look) : back(look);
     case 'WorkloadGone':
       return look.record.finalising === 'ReleaseWorkloadControl'
         ? released(look)

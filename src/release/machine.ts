@@ -133,7 +133,7 @@ function interrupted(look: Look): Decision | undefined {
       return turned('Rollback', 'the old version was applied again');
   }
   if (outcome === 'Rollback') return undefined;
-  if (observed.isDeleting) return outcome === 'Deleted' ? undefined : turned('Deleted', 'the Rollout is being deleted');
+  if (observed.isDeleting) return outcome === 'Deleted' ? undefined : turned('Deleted', 'the Rollout is deleted');
   if (settings.isDisabled) return outcome === 'Disabled' ? undefined : turned('Disabled', 'the Rollout was disabled');
   if (outcome !== undefined) return undefined;
   if (directive === undefined) return turned('Disabled', 'the workload is no longer held');

@@ -1,4 +1,5 @@
 import type { CanaryStep, Rollout, TrafficRoutingRef } from '../api/generated.ts';
+import { ANNOTATIONS, ON_DELETE, type OnDelete } from '../api/names.ts';
 import { stepsOf } from '../rollout/directives.ts';
 import type { GatewayTraffic } from './observed.ts';
 import type { Amount } from './replicas.ts';
@@ -14,6 +15,8 @@ export type ReleaseSettings = {
   readonly scaleDownDelayMilliseconds: number;
   readonly isPaused: boolean;
   readonly isDisabled: boolean;
+  /** What becomes of the release when the Rollout is deleted. */
+  readonly onDelete: OnDelete;
 };
 
 const DEFAULT_GRACE_SECONDS = 3;
@@ -36,6 +39,7 @@ export function settingsOf(rollout: Rollout): ReleaseSettings {
     scaleDownDelayMilliseconds: 1000 * (blueGreen?.scaleDownDelaySeconds ?? DEFAULT_SCALE_DOWN_DELAY_SECONDS),
     isPaused: paused === true,
     isDisabled: rollout.spec?.disabled === true,
+    onDelete: ON_DELETE.find((known) => known === rollout.metadata.annotations?.[ANNOTATIONS.onDelete]) ?? 'hold',
   };
 }
 

@@ -1,6 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { JsonMap } from '../../src/json/value.ts';
+import { RESOURCES } from '../../src/kube/resource.ts';
 import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
+
+const WEB = { namespace: 'shop', name: 'web' };
 
 async function opened(options: WorldOptions): Promise<World> {
   const world = await openWorld(options);
@@ -301,4 +304,31 @@ test.each(styles)('%s: a workload of type Recreate is held and says what to writ
   world.release('v1');
   await world.until('the end', () => world.stands() === 'Healthy');
   expect(world.desired()).toEqual({ v1: 10 });
+});
+
+test.each(styles)(
+  '%s: a Rollout with the finalizer of OpenKruise, deleted in the middle, takes everything back first and then goes',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.cluster.edit(RESOURCES.rollout, WEB, (live) => ({
+      ...live,
+      metadata: { ...(live['metadata'] as JsonMap), finalizers: ['rollouts.kruise.io/rollout'] },
+    }));
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.cluster.erase(RESOURCES.rollout, WEB);
+    await world.until('the Rollout to go', () => world.cluster.list(RESOURCES.rollout, 'shop').length === 0);
+    expect(world.ready()).toEqual({ v1: 10 });
+    expect(world.weights()).toEqual({ web: 100 });
+  },
+);
+
+test('at rest it goes at once', async () => {
+  const world = await opened({ strategy: partition });
+  world.cluster.edit(RESOURCES.rollout, WEB, (live) => ({
+    ...live,
+    metadata: { ...(live['metadata'] as JsonMap), finalizers: ['rollouts.kruise.io/rollout'] },
+  }));
+  world.cluster.erase(RESOURCES.rollout, WEB);
+  await world.until('the Rollout to go', () => world.cluster.list(RESOURCES.rollout, 'shop').length === 0, 5);
 });
