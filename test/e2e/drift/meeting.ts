@@ -255,11 +255,12 @@ const deployments: Meeting = {
       hidden(set('fewer revisions to keep', ['spec', 'revisionHistoryLimit'], 3)),
     ],
     [
-      entry('another image', CONTAINERS, named('web'), { image: 'echo:2' }),
       set('replicas while it walks', ['spec', 'replicas'], 3),
       hidden(set('maxSurge of the strategy', ['spec', 'strategy', 'rollingUpdate', 'maxSurge'], 2)),
       hidden(set('minReadySeconds', ['spec', 'minReadySeconds'], 5)),
       hidden(set('paused', ['spec', 'paused'], true)),
+      // Another version in a release pauses it, so that nobody could see the pause of its owner.
+      entry('another image', CONTAINERS, named('web'), { image: 'echo:2' }),
     ],
   ],
   byHand: [set('paused taken away', ['spec', 'paused'], false)],
