@@ -4,6 +4,7 @@ import { RESOURCES, type Resource } from '../../kube/resource.ts';
 import { TryAgain } from '../api.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
 import type { Change, Watch, Watcher } from '../watcher.ts';
+import { Grouped } from './grouped.ts';
 import {
   type DeploymentSeen,
   deploymentSeen,
@@ -11,6 +12,7 @@ import {
   podSeen,
   type ReplicaSetSeen,
   replicaSetSeen,
+  type SliceSeen,
   sliceSeen,
 } from './scene-objects.ts';
 
@@ -79,19 +81,28 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
         onChange,
         onState: tell,
       });
+    const canaries = new Grouped<DeploymentSeen>(({ canaryOf }) => canaryOf);
+    const setsByOwner = new Grouped<ReplicaSetSeen>(({ owner }) => owner);
+    const podsByOwner = new Grouped<PodSeen>(({ owner }) => owner);
+    const slicesByService = new Grouped<SliceSeen>(({ service: name }) => name);
     const workload = ({ name, canaryOf }: DeploymentSeen) => naming('Deployment', 'apps', canaryOf || name);
-    const deployments = watch(RESOURCES.deployment, deploymentSeen, ({ before, after }) => {
+    const deployments = watch(RESOURCES.deployment, deploymentSeen, (change) => {
+      const { before, after } = change;
+      canaries.take(change);
       for (const seen of [before, after]) if (seen !== undefined) workload(seen);
     });
-    const sets = watch(RESOURCES.replicaSet, replicaSetSeen, ({ before, after }) => {
-      const seen = after ?? before;
+    const sets = watch(RESOURCES.replicaSet, replicaSetSeen, (change) => {
+      setsByOwner.take(change);
+      const seen = change.after ?? change.before;
       const owner = seen && deployments.get(namespace, seen.ownerName);
       if (owner !== undefined) workload(owner);
     });
     const pods = watch(
       RESOURCES.pod,
       podSeen,
-      ({ before, after }) => {
+      (change) => {
+        const { before, after } = change;
+        podsByOwner.take(change);
         const seen = after ?? before;
         // What a pod does shows in its ReplicaSet; here only a new one matters, and one with other labels.
         const isNews =
@@ -113,8 +124,9 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
         service(nameOf(after ?? before));
       },
     );
-    const slices = watch(RESOURCES.endpointSlice, sliceSeen, ({ before, after }) => {
-      const seen = after ?? before;
+    const slices = watch(RESOURCES.endpointSlice, sliceSeen, (change) => {
+      slicesByService.take(change);
+      const seen = change.after ?? change.before;
       if (seen !== undefined) service(seen.service);
     });
     return {
@@ -123,13 +135,13 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
       cancelClosing: () => undefined,
       scene: {
         deployment: (name) => deployments.get(namespace, name),
-        canaryOf: (name) => [...deployments.values()].find(({ canaryOf }) => canaryOf === name),
-        setsOf: ({ uid }) => [...sets.values()].filter(({ owner }) => owner === uid),
-        podsOf: ({ uid }) => [...pods.values()].filter(({ owner, isDeleting }) => owner === uid && !isDeleting),
+        canaryOf: (name) => canaries.of(name)[0],
+        setsOf: ({ uid }) => setsByOwner.of(uid),
+        podsOf: ({ uid }) => podsByOwner.of(uid).filter(({ isDeleting }) => !isDeleting),
         pod: (name) => pods.get(namespace, name),
         service: (name) => services.get(namespace, name),
         endpoints(name) {
-          const own = [...slices.values()].filter((slice) => slice.service === name);
+          const own = slicesByService.of(name);
           return {
             ready: new Set(own.flatMap(({ ready }) => ready)),
             all: new Set(own.flatMap(({ all }) => all)),
