@@ -138,7 +138,9 @@ function interrupted(look: Look): Decision | undefined {
   if (outcome !== undefined) return undefined;
   if (directive === undefined) return turned('Disabled', 'the workload is no longer held');
   if (record.request === 'abort') return turned('Abort', 'the release was aborted');
-  if (look.isStalled && settings.onFailure === 'rollback' && record.reason === 'InRolling')
+  // To wait for people is no failure.
+  const isWorking = record.reason === 'InRolling' && record.state !== 'StepPaused';
+  if (isWorking && look.isStalled && settings.onFailure === 'rollback')
     return turned('Failure', `there was no progress for ${settings.deadlineMilliseconds / 1000} seconds`);
   return undefined;
 }
