@@ -332,3 +332,15 @@ test('at rest it goes at once', async () => {
   world.cluster.erase(RESOURCES.rollout, WEB);
   await world.until('the Rollout to go', () => world.cluster.list(RESOURCES.rollout, 'shop').length === 0, 5);
 });
+
+test('with onFailure: rollback a step may wait for its approval as long as it takes', async () => {
+  const strategy = {
+    canary: { ...(partition['canary'] as JsonMap), progressDeadlineSeconds: 30, onFailure: 'rollback' },
+  };
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  await world.pass(120);
+  expect(world.stands()).toBe('1 StepPaused');
+  expect(JSON.stringify(world.status()['conditions'])).not.toContain('DeadlineExceeded');
+});
