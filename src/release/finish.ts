@@ -26,12 +26,17 @@ export function finish(look: Look): Decision {
     case 'Deleted':
       return look.settings.onDelete === 'complete' ? forward(look) : back(look);
     case 'WorkloadGone':
-      return look.record.finalising === 'ReleaseWorkloadControl'
-        ? released(look)
-        : opening(look, to('ReleaseWorkloadControl'));
+      return gone(look);
     default:
       return back(look);
   }
+}
+
+/** There is nothing to give back, and nothing that needs traffic. */
+function gone(look: Look): Decision {
+  const { finalising } = look.record;
+  if (finalising === 'END') return ended();
+  return finalising === 'ReleaseWorkloadControl' ? released(look) : opening(look, to('ReleaseWorkloadControl'));
 }
 
 function forward(look: Look): Decision {

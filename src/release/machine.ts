@@ -5,7 +5,7 @@ import { reach } from './network.ts';
 import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
 import { podLabels } from './pod-labels.ts';
-import { ownRoom, rest, towards } from './pods.ts';
+import { backwards, ownRoom, rest, towards } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
 import { retreat } from './retreat.ts';
 import { atWeight, settingsOf, steersTraffic, weightOf } from './settings.ts';
@@ -98,12 +98,20 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
     finishTime: undefined,
     outcome: undefined,
     request: undefined,
-    traffic: NO_TRAFFIC,
-    network: '',
+    ...foundTraffic(observed),
     networkTime: undefined,
     progress: '',
     progressTime: now,
   };
+}
+
+/** A Rollout that was deleted in a release, and created again, finds traffic where the one before left it. */
+function foundTraffic({ gateways }: Observed): Pick<ReleaseRecord, 'traffic' | 'network'> {
+  const steered = gateways.filter(({ traffic }) => traffic !== 'none');
+  if (steered.length === 0) return { traffic: NO_TRAFFIC, network: '' };
+  const weights = steered.flatMap(({ weight }) => weight ?? []);
+  const weight = weights.length === 0 ? undefined : Math.max(...weights);
+  return { traffic: { weight, hasMatches: weight === undefined }, network: 'found' };
 }
 
 /** `IsValidLabelValue` in k8s.io/apimachinery, but for the empty one: pods bear it as a label. */
@@ -133,16 +141,26 @@ function interrupted(look: Look): Decision | undefined {
       return turned('Rollback', 'the old version was applied again');
   }
   if (outcome === 'Rollback') return undefined;
-  if (observed.isDeleting) return outcome === 'Deleted' ? undefined : turned('Deleted', 'the Rollout is deleted');
+  if (observed.isDeleting)
+    return outcome === 'Deleted' || isGivenBack(look) ? undefined : turned('Deleted', 'the Rollout is deleted');
+  // What was aborted is not to come out natively.
+  if (outcome === 'Abort' || outcome === 'Failure') return undefined;
+  if (outcome === 'Success' && record.request === 'abort' && !isGivenBack(look))
+    return turned('Abort', 'the release was aborted');
   if (settings.isDisabled) return outcome === 'Disabled' ? undefined : turned('Disabled', 'the Rollout was disabled');
   if (outcome !== undefined) return undefined;
   if (directive === undefined) return turned('Disabled', 'the workload is no longer held');
   if (record.request === 'abort') return turned('Abort', 'the release was aborted');
   // To wait for people is no failure.
-  const isWorking = record.reason === 'InRolling' && record.state !== 'StepPaused';
+  const isWorking = record.reason === 'InRolling' && !['StepPaused', 'StepReady'].includes(record.state);
   if (isWorking && look.isStalled && settings.onFailure === 'rollback')
     return turned('Failure', `there was no progress for ${settings.deadlineMilliseconds / 1000} seconds`);
   return undefined;
+}
+
+/** Whether the workload has been given back to its owner's settings: the native controller finishes the release from then on. */
+function isGivenBack({ observed, record }: Look): boolean {
+  return record.finalising === 'ResumeWorkload' || observed.workload?.directive === undefined;
 }
 
 /** Outcomes after which the old version serves again. */
@@ -249,15 +267,14 @@ function naturalNext(step: number, steps: number): number {
   return step < steps ? step + 1 : -1;
 }
 
-/** Compat §2.6, without its holes: a step that needs no other pods goes straight to its traffic. */
-function jumped({ record, settings, target, versions }: Look, step: number): Decision {
-  const isSame = target(step) === (versions.canary?.desired ?? 0);
+/** Compat §2.6; every step begins at its beginning, since the old version may have to grow before its traffic comes back. */
+function jumped({ record, settings }: Look, step: number): Decision {
   const note = `jumps from step ${record.step} to step ${step}${step < record.step ? ': traffic goes back, pods stay' : ''}`;
   return go(
     {
       step,
       next: naturalNext(step, settings.steps.length),
-      state: isSame ? 'StepTrafficRouting' : 'BeforeStepUpgrade',
+      state: 'BeforeStepUpgrade',
     },
     { type: 'Normal', reason: 'Progressing', note },
   );
@@ -278,8 +295,23 @@ function replanned({ record, settings, target, versions }: Look, hash: string): 
 
 function beforeStepUpgrade(look: Look): Decision {
   const { place, step } = look;
+  const alone = steersTraffic(look.settings, step) ? regrown(look) : undefined;
+  if (alone !== undefined) return alone;
   const network = reach({ to: steersTraffic(look.settings, step) ? 'pinned' : 'open' }, place);
   return network.isReached ? go({ state: 'StepUpgrade', ...network.settled }) : stay(look, network.wish, network);
+}
+
+/** After a jump back the old version may be too small to serve alone, which it does once Services select it only. */
+function regrown(look: Look): Decision | undefined {
+  const { observed, versions, record } = look;
+  const { workload, services, style } = observed;
+  const isPinned = services.every(({ pin }) => pin !== undefined);
+  if (workload === undefined || style === 'canary' || isPinned || (versions.canary?.ready ?? 0) === 0) return undefined;
+  const share = 100 - (record.traffic.weight ?? 0);
+  const needed = neededFor(share, workload.replicas) - ownRoom(workload).unavailable;
+  if ((versions.stable?.ready ?? 0) >= needed) return undefined;
+  const pods = backwards(observed, versions, false);
+  return stay(look, pods.wish, { waitingFor: `${needed} ready pods of the old version` });
 }
 
 /** Pods of the new version; where they have no room traffic moves on with them, in smaller steps. */
@@ -369,9 +401,13 @@ function stepPaused(look: Look): Decision {
   const left = duration === undefined ? Number.POSITIVE_INFINITY : record.stateTime + 1000 * duration - now;
   if (isWhole || record.request === 'promote' || left <= 0) return go({ state: 'StepReady' });
   const [network, pods] = [stepNetwork(look), stepPods(look)];
+  const isThere = look.versions.canary !== undefined;
   // The pods may have to wait for traffic that was moved back, not the other way round.
   const sets = floors(look, network?.settled.traffic ?? NO_TRAFFIC);
-  const wish = network?.isReached === false ? network.wish : merged(merged(network?.wish, pods.wish), { sets });
+  const wish =
+    network?.isReached === false
+      ? merged(network.wish, isThere ? {} : pods.wish)
+      : merged(merged(network?.wish, pods.wish), { sets });
   const waitingFor = duration === undefined ? 'manual confirmation' : `duration(${duration} seconds)`;
   return stay(look, wish, {
     waitingFor,
@@ -394,6 +430,8 @@ function stepReady({ record, settings }: Look): Decision {
 /** Held by its owner, or after an abort. Rollbacks and other versions are looked at in this state, too (compat W23). */
 function paused(look: Look): Decision {
   const { observed, record, settings, versions } = look;
+  const isEmpty = observed.workload?.replicas === 0;
+  if (isEmpty && record.outcome === undefined) return go({ reason: 'Initializing', state: 'BeforeStepUpgrade' });
   if (record.outcome !== undefined) {
     if (record.request === 'retry')
       return go(
@@ -401,13 +439,20 @@ function paused(look: Look): Decision {
         { type: 'Normal', reason: 'Progressing', note: 'the release begins again' },
       );
     const waitingFor = 'a decision: kubectl sluice retry, kubectl sluice undo, or apply another version';
-    return stay(look, {}, { waitingFor, isExpected: true });
+    // Scaled to 0 and back, the native controller would give all pods to the new version.
+    return stay(look, isEmpty ? retreat(look).wish : {}, { waitingFor, isExpected: true });
   }
   if (!settings.isPaused) return go({ reason: 'InRolling', stateTime: record.stateTime });
   const { workload, style } = observed;
   const wish: Partial<Wish> =
     workload === undefined || style === 'canary' ? {} : { workload: rest(workload, versions) };
-  return stay(look, wish, { waitingFor: 'spec.strategy.paused to be taken back', isExpected: true });
+  const [current] = observed.gateways.map(({ traffic }) => traffic);
+  const network = typeof current === 'object' ? reach({ to: 'split', traffic: current }, look.place) : undefined;
+  return stay(look, merged(network?.wish, wish), {
+    waitingFor: 'spec.strategy.paused to be taken back',
+    isExpected: true,
+    settled: network?.settled,
+  });
 }
 
 function planOf(look: Look, decision: Extract<Decision, { kind: 'stay' }>, events: ReleaseEvent[]): ReleasePlan {

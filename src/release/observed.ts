@@ -90,6 +90,8 @@ export type ServicePair = {
 export type Gateway = {
   /** What it does now: `none` when it carries no directive of the Rollout, `other` for a directive of an earlier plan. */
   readonly traffic: GatewayTraffic | 'none' | 'other';
+  /** Percent that the new version gets by the directive that the object carries; undefined where it sets no weight. */
+  readonly weight: number | undefined;
   /** Whether the object is what its directive, or none, says. */
   readonly isInEffect: boolean;
 };

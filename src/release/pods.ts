@@ -104,7 +104,10 @@ export function rest(
   workload: Workload,
   { stable, canary, others }: Versions,
 ): { paused: true; walk?: ReturnType<typeof walkFields> } {
-  const { replicas } = workload;
+  const { replicas, directive } = workload;
+  const walk = directive?.action.type === 'workload' ? directive.action.walk : undefined;
+  // Its set may be there, and not be seen yet: it must not be without room when the native controller looks.
+  if (canary === undefined && walk !== undefined) return { paused: true, walk };
   const old = [stable, ...others].reduce((sum, set) => sum + (set?.desired ?? 0), 0);
   const total = old + (canary?.desired ?? 0);
   const bounds: Bounds = { unavailable: Math.max(0, replicas - old), surge: Math.max(0, total - replicas) };

@@ -47,7 +47,9 @@ export function nextBounds({
   const replaced = Math.max(gone, Math.min(target, free, ready));
   if (replaced >= target) return { unavailable: replaced, surge: 0, isShort: false };
   if (replaced + room.surge >= target) return { unavailable: replaced, surge: target - replaced, isShort: false };
-  const missing = Math.max(replaced, Math.min(target, free + room.unavailable, ready + room.unavailable));
+  // Whatever its owner allows, a version that has traffic keeps a pod.
+  const most = stableShare === undefined || stableShare === 0 ? replicas : replicas - 1;
+  const missing = Math.max(replaced, Math.min(target, free + room.unavailable, ready + room.unavailable, most));
   const surge = Math.min(room.surge, target - missing);
   return { unavailable: missing, surge, isShort: missing + surge < target };
 }

@@ -344,3 +344,83 @@ test('with onFailure: rollback a step may wait for its approval as long as it ta
   expect(world.stands()).toBe('1 StepPaused');
   expect(JSON.stringify(world.status()['conditions'])).not.toContain('DeadlineExceeded');
 });
+
+test('an approval after the deadline approves, whatever onFailure says', async () => {
+  const strategy = {
+    canary: { ...(partition['canary'] as JsonMap), progressDeadlineSeconds: 30, onFailure: 'rollback' },
+  };
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  await world.pass(120);
+  world.approve();
+  await world.until('step 2', () => world.stands() === '2 StepPaused');
+  expect(world.ready()).toEqual({ v1: 5, v2: 5 });
+});
+
+test.each(styles)(
+  '%s: scaled to 0 and back in a pause by spec, no pod of the new version comes first',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.plan({ ...strategy, paused: true });
+    await world.pass(5);
+    world.scale(0);
+    await world.pass(20);
+    world.scale(10);
+    await world.pass(30);
+    expect(world.ready()).toEqual({ v1: 10 });
+    world.plan(strategy);
+    await toTheEnd(world, 'v2');
+  },
+);
+
+test.each(styles)('%s: scaled to 0 and back after an abort, the old version comes up', async (_, strategy) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.request({}, { request: 'abort' });
+  await world.until('the hold', () => String(world.status()['message']).includes('kubectl sluice retry'));
+  world.scale(0);
+  await world.pass(20);
+  world.scale(10);
+  await world.pass(30);
+  expect(world.ready()).toEqual({ v1: 10 });
+});
+
+test.each(styles)(
+  '%s: a workload that is deleted in the middle leaves nothing of the release behind',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.cluster.erase(RESOURCES.deployment, WEB);
+    await world.until('the end', () => world.status()['phase'] === 'Initial');
+    await world.pass(30);
+    expect(world.weights()).toEqual({ web: 100 });
+    expect(world.cluster.list(RESOURCES.deployment, 'shop')).toEqual([]);
+    expect(world.cluster.list(RESOURCES.service, 'shop')).toHaveLength(1);
+  },
+);
+
+test('in blue-green an abort while the old pods are kept takes the traffic back at once', async () => {
+  const world = await opened({ strategy: blueGreen });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.request({}, { request: 'promote' });
+  await world.until('the delay', () => String(world.status()['message']).includes('the way back is instant'));
+  world.request({}, { request: 'abort' });
+  await world.until('the way back', () => world.weights()['web'] === 100, 10);
+  await world.pass(60);
+  expect(world.ready()).toEqual({ v1: 10 });
+});
+
+test('with one pod, and no room beside it, the old one stays as long as it has traffic', async () => {
+  const spec = { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } };
+  const world = await opened({ strategy: partition, replicas: 1, spec });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  expect(world.ready()).toEqual({ v1: 1, v2: 1 });
+  await toTheEnd(world, 'v2', 1);
+});

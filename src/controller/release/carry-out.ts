@@ -61,6 +61,11 @@ export function createCarryOut({
   async function sets(wishes: Wish['sets'], { scene, workloadName, namespace }: Stage): Promise<void> {
     const owner = scene.deployment(workloadName);
     const extra = scene.canaryOf(workloadName);
+    if (owner !== undefined && wishes.some(({ replicas }) => replicas !== undefined)) {
+      // What is scaled by an older view of the Deployment the native controller would scale back, and so on.
+      const fresh = await api.get(RESOURCES.deployment, { namespace, name: workloadName });
+      if (contentOf(fresh['metadata']) !== owner.content) throw changed('Deployment', namespace, workloadName);
+    }
     const known = [owner, extra].flatMap((each) => (each === undefined ? [] : scene.setsOf(each)));
     for (const wish of wishes) {
       const seen = known.find(({ name }) => name === wish.name);

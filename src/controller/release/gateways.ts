@@ -41,7 +41,7 @@ export function wantedDirective(
 export function gatewayTraffic(rollout: Rollout, object: GatewayObject, revision: string): Gateway['traffic'] {
   const text = carriedText(rollout, object);
   if (text === undefined) return 'none';
-  const directive = readDirective(directiveKey(rollout.metadata.name ?? ''), text);
+  const directive = carriedDirective(rollout, text);
   if (directive?.action.type !== 'gateway') return 'other';
   const { step, action } = directive;
   for (const weight of [undefined, action.weight]) {
@@ -49,6 +49,17 @@ export function gatewayTraffic(rollout: Rollout, object: GatewayObject, revision
     if (wanted !== undefined && isSameDirective(wanted, directive)) return { step, weight };
   }
   return 'other';
+}
+
+/** Percent of the traffic that an object gives the new version now, by the directive that it carries. */
+export function gatewayWeight(rollout: Rollout, object: GatewayObject): number | undefined {
+  const text = carriedText(rollout, object);
+  const action = text === undefined ? undefined : carriedDirective(rollout, text)?.action;
+  return action?.type === 'gateway' ? action.weight : undefined;
+}
+
+function carriedDirective(rollout: Rollout, text: string): Directive | undefined {
+  return readDirective(directiveKey(rollout.metadata.name ?? ''), text);
 }
 
 /** Whether an object was rewritten before when a directive was written says nothing of what the directive asks for. */
@@ -64,9 +75,12 @@ function carriedText(rollout: Rollout, { placed, seen, canary }: GatewayObject):
 }
 
 /** Whether an object is what its directives say; a canary Ingress also whether it follows its stable one. */
-export function isGatewayInEffect(object: GatewayObject, isVerified: (seen: Seen) => boolean): boolean {
+export function isGatewayInEffect(
+  object: GatewayObject,
+  isVerified: (seen: Seen, isPlain: boolean) => boolean,
+): boolean {
   const { placed, seen, canary } = object;
   if (placed.target.request.contract === 'ingress') return canary === undefined || canary.made?.from === seen.content;
   const isPlain = !seen.hasOriginal && seen.directives.every(({ isArmed }) => isArmed);
-  return isPlain || isVerified(seen);
+  return isVerified(seen, isPlain);
 }

@@ -7,7 +7,7 @@ import { directiveKey, readDirective } from '../../rewrite/directive.ts';
 import { ownOf } from '../../rewrite/own-keys.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import { contentOf, type Seen } from '../seen.ts';
-import { type GatewayObject, gatewayTraffic, isGatewayInEffect } from './gateways.ts';
+import { type GatewayObject, gatewayTraffic, gatewayWeight, isGatewayInEffect } from './gateways.ts';
 import type { DeploymentSeen, ReplicaSetSeen } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
 
@@ -24,7 +24,7 @@ export type Surroundings = {
   /** The revision that gateway objects are steered for; empty before a release begins. */
   readonly revision: string;
   /** Whether an object was seen to be what its directives say, with this content. */
-  readonly isVerified: (uid: string, content: string) => boolean;
+  readonly isVerified: (uid: string, content: string, isPlain?: boolean) => boolean;
 };
 
 /** Puts together what the step machine decides by: pure. */
@@ -32,7 +32,7 @@ export function observe(around: Surroundings): Observed {
   const { rollout, scene, workloadName, gateways, isVerified } = around;
   const deployment = scene.deployment(workloadName);
   const extra = scene.canaryOf(workloadName);
-  const isSeenVerified = ({ uid, content }: Seen) => isVerified(uid, content);
+  const isSeenVerified = ({ uid, content }: Seen, isPlain: boolean) => isVerified(uid, content, isPlain);
   return {
     rollout,
     style: styleOf(rollout),
@@ -49,10 +49,14 @@ export function observe(around: Surroundings): Observed {
     gateways: [
       ...gateways.map((object) => ({
         traffic: gatewayTraffic(rollout, object, around.revision),
+        weight: gatewayWeight(rollout, object),
         isInEffect: isGatewayInEffect(object, isSeenVerified),
       })),
       // They keep traffic from moving on, and are in nobody's way back.
-      ...Array.from({ length: around.missingGateways }, () => ({ traffic: 'none', isInEffect: true }) as const),
+      ...Array.from(
+        { length: around.missingGateways },
+        () => ({ traffic: 'none', weight: undefined, isInEffect: true }) as const,
+      ),
     ],
   };
 }
@@ -67,7 +71,7 @@ function workload(seen: DeploymentSeen, { rollout, scene, isVerified }: Surround
     template: seen.template,
     isPaused: seen.isPaused,
     directive,
-    isInEffect: directive === undefined || isVerified(seen.uid, seen.content),
+    isInEffect: isVerified(seen.uid, seen.content, directive === undefined),
     own: seen.own,
     rolloutId: seen.rolloutId,
     updated: seen.updated,
@@ -93,7 +97,7 @@ function servicePair(name: string, { rollout, scene, isVerified }: Surroundings)
     stable: name,
     pin: service && pinOf(service, rollout),
     isInEffect:
-      service === undefined || isPlainObject(service) || isVerified(uidOf(service), contentOf(service['metadata'])),
+      service === undefined || isVerified(uidOf(service), contentOf(service['metadata']), isPlainObject(service)),
     ready: scene.endpoints(name).ready.size,
     canary:
       canary === undefined || !isOurs

@@ -109,19 +109,19 @@ export function createReleases(options: ReleasesOptions): Releases {
     };
     const { namespace, scene, workloadName } = stage;
     const workload = scene.deployment(workloadName);
-    const isActive = workload?.directives.some(({ action }) => action.type === 'workload');
-    if (workload !== undefined && isActive && !steer.isInEffect(workload.uid, workload.content))
+    const isActive = workload?.directives.some(({ action }) => action.type === 'workload') === true;
+    if (workload !== undefined && !steer.isInEffect(workload.uid, workload.content, !isActive))
       await one(steer.repair(RESOURCES.deployment, { namespace, name: workloadName }));
     for (const { placed, resource, seen } of stage.gateways) {
       const isPlain = seen.directives.every(({ isArmed }) => isArmed) && !seen.hasOriginal;
-      if (placed.target.request.contract === 'ingress' || isPlain || steer.isInEffect(seen.uid, seen.content)) continue;
+      if (placed.target.request.contract === 'ingress' || steer.isInEffect(seen.uid, seen.content, isPlain)) continue;
       await one(steer.repair(resource, { namespace, name: seen.name }));
     }
     for (const { service: name } of settingsOf(stage.rollout).routings) {
       const service = scene.service(name);
-      if (service === undefined || isPlainObject(service)) continue;
+      if (service === undefined) continue;
       const uid = stringAt(service, 'metadata', 'uid') ?? '';
-      if (!steer.isInEffect(uid, contentOf(service['metadata'])))
+      if (!steer.isInEffect(uid, contentOf(service['metadata']), isPlainObject(service)))
         await one(steer.repair(RESOURCES.service, { namespace, name }));
     }
     return problems.length === 0 ? undefined : problems.join('\n');

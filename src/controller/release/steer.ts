@@ -38,8 +38,11 @@ export type Steer = {
   write(steering: Steering): Promise<void>;
   /** Puts an object right that was written past the webhook; edits made there are kept, as in any other write. */
   repair(resource: Resource, name: ObjectName): Promise<void>;
-  /** Whether the object was seen to be what its directives say, with this content. */
-  isInEffect(uid: string, content: string): boolean;
+  /**
+   * Whether the object was seen to be what its directives say, with this content. One without any is so at once, unless
+   * we have written it before: then what a watch shows may be older than what we wrote.
+   */
+  isInEffect(uid: string, content: string, isPlain?: boolean): boolean;
   forget(uid: string): void;
 };
 
@@ -85,7 +88,7 @@ export function createSteer({ api, decide, script }: SteerOptions): Steer {
       const object = await api.get(resource, name);
       return settle(resource, object, object);
     },
-    isInEffect: (uid, content) => verified.get(uid) === content,
+    isInEffect: (uid, content, isPlain = false) => verified.get(uid) === content || (isPlain && !verified.has(uid)),
     forget: (uid) => verified.delete(uid),
   };
 }
