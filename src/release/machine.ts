@@ -1,4 +1,5 @@
 import { encodeFloor } from '../rewrite/floor.ts';
+import { isLabelValue } from '../rollout/pod-metadata.ts';
 import { finish } from './finish.ts';
 import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay } from './look.ts';
 import { reach } from './network.ts';
@@ -81,10 +82,10 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
   return {
     reason: 'Initializing',
     step: 1,
-    next: steps.length > 1 ? 2 : -1,
+    next: naturalNext(1, steps.length),
     state: 'BeforeStepUpgrade',
     finalising: undefined,
-    rolloutId: isLabelValue(workload.rolloutId) ? workload.rolloutId : directive.revision,
+    rolloutId: workload.rolloutId !== '' && isLabelValue(workload.rolloutId) ? workload.rolloutId : directive.revision,
     planHash: planHash(rollout),
     stableRevision: '',
     podTemplateHash: '',
@@ -112,11 +113,6 @@ function foundTraffic({ gateways }: Observed): Pick<ReleaseRecord, 'traffic' | '
   const weights = steered.flatMap(({ weight }) => weight ?? []);
   const weight = weights.length === 0 ? undefined : Math.max(...weights);
   return { traffic: { weight, hasMatches: weight === undefined }, network: 'found' };
-}
-
-/** `IsValidLabelValue` in k8s.io/apimachinery, but for the empty one: pods bear it as a label. */
-function isLabelValue(text: string): boolean {
-  return /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(text);
 }
 
 function moved(record: ReleaseRecord, change: Partial<ReleaseRecord>, now: number): ReleaseRecord {
@@ -229,7 +225,7 @@ function initializing(look: Look): Decision {
       waitingFor: 'its owner, who has paused the workload: kubectl rollout resume, or take `paused` out of its source',
       isExpected: true,
     });
-  const next = settings.steps.length > 1 ? 2 : -1;
+  const next = naturalNext(1, settings.steps.length);
   return go({ reason: 'InRolling', state: 'BeforeStepUpgrade', step: 1, next });
 }
 

@@ -1,5 +1,7 @@
+import { stepsOf } from '../rollout/directives.ts';
 import type { GatewayTraffic, Observed, Wish } from './observed.ts';
 import { type FinalisingStep, NO_TRAFFIC, type ReleaseRecord, type Traffic } from './record.ts';
+import { settingsOf, weightOf } from './settings.ts';
 
 /**
  * Where traffic is to go.
@@ -65,10 +67,9 @@ export function reach(goal: NetworkGoal, place: Place): Reach {
   if (goal.to === 'stable') return steered('none', {}, place);
   if (goal.to === 'steered') return steered(goal.traffic, {}, place);
   if (goal.to === 'open') return opened(place);
-  const { services } = place.observed;
   // Without a canary Service both versions stand behind the stable one, and the gateway tells their pods apart.
-  const isTold = services.length === 0 || isShared(place.observed);
-  if (isTold) return goal.to === 'pinned' ? reached({}, place.record) : steered(goal.traffic, {}, place);
+  const { hasCanaryServices } = settingsOf(place.observed.rollout);
+  if (!hasCanaryServices) return goal.to === 'pinned' ? reached({}, place.record) : steered(goal.traffic, {}, place);
   return pinned(goal.to === 'pinned' ? undefined : goal.traffic, place);
 }
 
@@ -119,12 +120,6 @@ export function isGoing({ gateways }: Observed): boolean {
   return gateways.some(({ traffic }) => traffic !== 'none');
 }
 
-/** Both versions stand behind the stable Service where no canary Service is generated. */
-function isShared({ rollout }: Observed): boolean {
-  const strategy = rollout.spec?.strategy.canary ?? rollout.spec?.strategy.blueGreen;
-  return strategy?.disableGenerateCanaryService === true;
-}
-
 function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: Place): Reach {
   const { observed, record, now, graceMilliseconds } = place;
   const all: Partial<Wish> = { ...wish, traffic };
@@ -149,17 +144,19 @@ function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: P
   };
 }
 
-function isSameTraffic(a: GatewayTraffic | 'none' | 'other', b: GatewayTraffic | 'none'): boolean {
+/** Whether a gateway object does what is wished for. */
+export function isSameTraffic(a: GatewayTraffic | 'none' | 'other', b: GatewayTraffic | 'none'): boolean {
   if (typeof a === 'string' || typeof b === 'string') return a === b;
   return a.step === b.step && a.weight === b.weight;
 }
 
 function trafficOf(traffic: GatewayTraffic | 'none', { rollout }: Observed): Traffic {
   if (traffic === 'none') return NO_TRAFFIC;
-  const strategy = rollout.spec?.strategy.canary ?? rollout.spec?.strategy.blueGreen;
-  const step = strategy?.steps?.[traffic.step - 1];
-  const planned = step?.traffic === undefined ? undefined : Number.parseInt(step.traffic, 10);
-  return { weight: traffic.weight ?? planned, hasMatches: (step?.matches?.length ?? 0) > 0 && traffic.weight !== 100 };
+  const step = stepsOf(rollout)[traffic.step - 1];
+  return {
+    weight: traffic.weight ?? weightOf(step),
+    hasMatches: (step?.matches?.length ?? 0) > 0 && traffic.weight !== 100,
+  };
 }
 
 function settledOf({ network, networkTime, traffic }: ReleaseRecord): Reach['settled'] {

@@ -8,6 +8,8 @@ import type { Amount } from './replicas.ts';
 export type ReleaseSettings = {
   readonly steps: readonly CanaryStep[];
   readonly routings: readonly TrafficRoutingRef[];
+  /** Both versions stand behind the stable Services where none are generated, and the gateway tells their pods apart. */
+  readonly hasCanaryServices: boolean;
   readonly failureThreshold: Amount | undefined;
   readonly graceMilliseconds: number;
   readonly deadlineMilliseconds: number;
@@ -32,6 +34,7 @@ export function settingsOf(rollout: Rollout): ReleaseSettings {
   return {
     steps: stepsOf(rollout),
     routings,
+    hasCanaryServices: routings.length > 0 && strategy.disableGenerateCanaryService !== true,
     failureThreshold: strategy.failureThreshold,
     graceMilliseconds: 1000 * Math.max(0, ...grace),
     deadlineMilliseconds: 1000 * (strategy.progressDeadlineSeconds ?? DEFAULT_DEADLINE_SECONDS),

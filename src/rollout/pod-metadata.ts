@@ -86,7 +86,7 @@ function isQualifiedName(key: string): boolean {
 }
 
 /** `IsValidLabelValue` in k8s.io/apimachinery. */
-function isLabelValue(value: string): boolean {
+export function isLabelValue(value: string): boolean {
   return value === '' || NAME.test(value);
 }
 

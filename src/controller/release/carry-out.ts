@@ -5,6 +5,7 @@ import { isMap, type Json, type JsonMap, member, stringAt } from '../../json/val
 import { outcomeOf } from '../../kube/api-error.ts';
 import { resourceVersionOf } from '../../kube/client.ts';
 import { RESOURCES, type Resource } from '../../kube/resource.ts';
+import { isSameTraffic } from '../../release/network.ts';
 import type { GatewayTraffic, SetWish, Wish } from '../../release/observed.ts';
 import type { ReleaseRecord } from '../../release/record.ts';
 import { settingsOf } from '../../release/settings.ts';
@@ -18,7 +19,6 @@ import type { CanaryIngresses } from './canary-ingresses.ts';
 import { type GatewayObject, gatewayTraffic, wantedDirective } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
 import { createOwn, foreignText } from './own-objects.ts';
-import type { DeploymentSeen } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
 import { Denied, type Steer } from './steer.ts';
 
@@ -104,7 +104,7 @@ export function createCarryOut({
     const object = await api.get(RESOURCES.deployment, { namespace, name: workloadName });
     if (contentOf(object['metadata']) !== seen.content) throw changed('Deployment', namespace, workloadName);
     const podMetadata = rollout.spec?.strategy.canary?.patchPodTemplateMetadata ?? {};
-    const made = canaryDeployment(object, ownSpecOf(seen), wish.replicas, podMetadata, rollout.metadata.name ?? '');
+    const made = canaryDeployment(object, seen.own.fields, wish.replicas, podMetadata, rollout.metadata.name ?? '');
     await createOwn(api, RESOURCES.deployment, made);
   }
 
@@ -158,7 +158,7 @@ export function createCarryOut({
     const wanted = wish === 'none' ? undefined : wantedDirective(rollout, object, wish, record.canary);
     if (placed.target.request.contract === 'ingress')
       return ingresses.write(object, wanted === undefined ? undefined : encodeDirective(wanted), rollout, namespace);
-    const isThere = wanted === undefined ? now === 'none' : typeof now === 'object' && isSameTraffic(now, wish);
+    const isThere = wanted === undefined ? now === 'none' : isSameTraffic(now, wish);
     if (isThere && (now === 'none' || steer.isInEffect(seen.uid, seen.content))) return;
     const key = directiveKey(rollout.metadata.name ?? '');
     const text = wanted === undefined ? undefined : encodeDirective(wanted);
@@ -260,15 +260,6 @@ function pinDirective(podTemplateHash: string, continues: boolean, { rollout, re
 function isSame(a: Directive, b: Directive): boolean {
   const plain = (directive: Directive) => encodeDirective({ ...directive, step: 0, continues: true });
   return plain(a) === plain(b);
-}
-
-function isSameTraffic(a: GatewayTraffic, b: GatewayTraffic | 'none'): boolean {
-  return b !== 'none' && a.step === b.step && a.weight === b.weight;
-}
-
-/** The owner's own settings of the fields that a release rewrites, as fields of a Deployment. */
-function ownSpecOf({ own }: DeploymentSeen): JsonMap {
-  return own.fields;
 }
 
 /** The API server fills in what a port leaves out; where nothing else differs they are the same ports. */

@@ -38,7 +38,7 @@ function foreignObject({ rollout, namespace, workloadName, observed, scene, kind
   const extra = canaryName(workloadName);
   if (styleOf(rollout) === 'canary' && scene.deployment(extra)?.canaryOf === '')
     return foreignText('Deployment', namespace, extra);
-  for (const service of hasCanaryServices(rollout) ? stableServices(rollout) : []) {
+  for (const service of settingsOf(rollout).hasCanaryServices ? stableServices(rollout) : []) {
     const canary = scene.service(canaryName(service));
     if (canary !== undefined && ownerOf(canary) !== name) return foreignText('Service', namespace, canaryName(service));
   }
@@ -55,7 +55,7 @@ function foreignObject({ rollout, namespace, workloadName, observed, scene, kind
 /** A Service that could not be split by versions, or would lose pods by it (attacks S13). */
 function unfitService(ground: Ground): string | undefined {
   const { rollout, namespace, key, scene, index } = ground;
-  if (!hasCanaryServices(rollout)) return undefined;
+  if (!settingsOf(rollout).hasCanaryServices) return undefined;
   for (const name of stableServices(rollout)) {
     const service = scene.service(name);
     if (service === undefined) continue; // a condition says so
@@ -95,8 +95,4 @@ function otherPods(service: string, { scene, workloadName }: Ground): string | u
 
 function stableServices(rollout: Rollout): string[] {
   return settingsOf(rollout).routings.map(({ service }) => service);
-}
-
-function hasCanaryServices({ spec }: Rollout): boolean {
-  return (spec?.strategy.canary ?? spec?.strategy.blueGreen)?.disableGenerateCanaryService !== true;
 }

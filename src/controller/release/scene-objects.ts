@@ -1,5 +1,6 @@
 import { ANNOTATIONS, LABELS } from '../../api/names.ts';
 import { at, isList, isMap, type Json, type JsonMap, member, stringAt } from '../../json/value.ts';
+import type { Workload } from '../../release/observed.ts';
 import type { Amount } from '../../release/replicas.ts';
 import { type Directive, directiveKey, readDirective } from '../../rewrite/directive.ts';
 import { CorruptOriginal, decodeOriginal } from '../../rewrite/original.ts';
@@ -22,12 +23,7 @@ export type DeploymentSeen = {
   readonly template: string;
   readonly isPaused: boolean;
   readonly directives: readonly Directive[];
-  readonly own: {
-    readonly isPaused: boolean;
-    readonly maxSurge: Amount | undefined;
-    readonly maxUnavailable: Amount | undefined;
-    readonly minReadySeconds: number;
-    readonly isRecreate: boolean;
+  readonly own: Workload['own'] & {
     /** Those that a release rewrites, as fields of a Deployment's spec. */
     readonly fields: JsonMap;
   };

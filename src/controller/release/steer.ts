@@ -43,7 +43,6 @@ export type Steer = {
    * we have written it before: then what a watch shows may be older than what we wrote.
    */
   isInEffect(uid: string, content: string, isPlain?: boolean): boolean;
-  forget(uid: string): void;
 };
 
 export type SteerOptions = {
@@ -89,7 +88,6 @@ export function createSteer({ api, decide, script }: SteerOptions): Steer {
       return settle(resource, object, object);
     },
     isInEffect: (uid, content, isPlain = false) => verified.get(uid) === content || (isPlain && !verified.has(uid)),
-    forget: (uid) => verified.delete(uid),
   };
 }
 
