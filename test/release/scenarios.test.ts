@@ -11,6 +11,14 @@ async function opened(options: WorldOptions): Promise<World> {
   return world;
 }
 
+/** Version v2 is released, and waits for an approval in step 1. */
+async function pausedAtStep1(options: WorldOptions): Promise<World> {
+  const world = await opened(options);
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  return world;
+}
+
 const STEPS: JsonMap[] = [
   { traffic: '20%', replicas: '20%', pause: {} },
   { traffic: '50%', replicas: '50%', pause: { duration: 10 } },
@@ -32,9 +40,7 @@ const blueGreen: JsonMap = {
 };
 
 test('partition: pods, then traffic, then old pods, in each step', async () => {
-  const world = await opened({ strategy: partition });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy: partition });
   expect(world.ready()).toEqual({ v1: 8, v2: 2 });
   expect(world.weights()).toEqual({ web: 80, 'web-canary': 20 });
   expect(world.endpoints('web')).toEqual({ v1: 8 });
@@ -49,9 +55,7 @@ test('partition: pods, then traffic, then old pods, in each step', async () => {
 });
 
 test('canary: an extra Deployment beside the paused one, which is gone in the end', async () => {
-  const world = await opened({ strategy: canary });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy: canary });
   expect(world.ready()).toEqual({ v1: 10, v2: 2 });
   expect(world.weights()).toEqual({ web: 80, 'web-canary': 20 });
   expect(world.endpoints('web')).toEqual({ v1: 10 });
@@ -62,9 +66,7 @@ test('canary: an extra Deployment beside the paused one, which is gone in the en
 });
 
 test('blue-green: a full second set, all traffic at once, the old set kept for a while', async () => {
-  const world = await opened({ strategy: blueGreen });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy: blueGreen });
   expect(world.ready()).toEqual({ v1: 10, v2: 5 });
   world.approve();
   await world.until('step 2', () => world.stands() === '2 StepPaused');
@@ -83,9 +85,7 @@ test.each<[string, JsonMap]>([
   ['canary', canary],
   ['blue-green', blueGreen],
 ])('%s: the old template, applied again, takes traffic back before pods', async (_, strategy) => {
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   world.release('v1');
   await world.until('the end', () => world.stands() === 'Healthy');
   expect(world.desired()).toEqual({ v1: 10 });
@@ -98,9 +98,7 @@ test.each<[string, JsonMap]>([
   ['canary', canary],
   ['blue-green', blueGreen],
 ])('%s: a third version takes the place of the second, from step 1 on', async (_, strategy) => {
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   world.release('v3');
   await world.until('the second version to be gone', () => world.ready()['v2'] === undefined);
   await world.until('step 1 of the third', () => world.stands() === '1 StepPaused');
@@ -120,9 +118,7 @@ test.each<[string, JsonMap, Record<string, number>]>([
   ['canary', canary, { 1: 2, 2: 3 }],
   ['blue-green', blueGreen, { 1: 5, 2: 5 }],
 ])('%s: pods of the new version say which release made them, and in which step', async (_, strategy, batches) => {
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   world.approve();
   await world.until('step 2', () => world.stands() === '2 StepPaused');
   await world.pass(0.1);
@@ -184,9 +180,7 @@ test.each(styles)(
 );
 
 test.each(styles)('%s: abort takes everything back and holds the version; retry begins again', async (_, strategy) => {
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   world.request({}, { request: 'abort' });
   await world.until('the pods to be gone', () => world.desired()['v2'] === undefined);
   await world.until('the hold', () => String(world.status()['message']).includes('kubectl sluice retry'));
@@ -200,18 +194,14 @@ test.each(styles)('%s: abort takes everything back and holds the version; retry 
 });
 
 test.each(styles)('%s: promoted, it goes through all steps without a pause', async (_, strategy) => {
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   world.request({}, { request: 'promote' });
   await world.until('the end', () => world.stands() === 'Healthy');
   expect(world.desired()).toEqual({ v2: 10 });
 });
 
 test.each(styles)('%s: a jump back takes traffic back and leaves the pods', async (_, strategy) => {
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   world.approve();
   await world.until('step 2', () => world.stands() === '2 StepPaused');
   const before = world.desired();
@@ -337,9 +327,7 @@ test('with onFailure: rollback a step may wait for its approval as long as it ta
   const strategy = {
     canary: { ...(partition['canary'] as JsonMap), progressDeadlineSeconds: 30, onFailure: 'rollback' },
   };
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   await world.pass(120);
   expect(world.stands()).toBe('1 StepPaused');
   expect(JSON.stringify(world.status()['conditions'])).not.toContain('DeadlineExceeded');
@@ -349,9 +337,7 @@ test('an approval after the deadline approves, whatever onFailure says', async (
   const strategy = {
     canary: { ...(partition['canary'] as JsonMap), progressDeadlineSeconds: 30, onFailure: 'rollback' },
   };
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   await world.pass(120);
   world.approve();
   await world.until('step 2', () => world.stands() === '2 StepPaused');
@@ -377,9 +363,7 @@ test.each(styles)(
 );
 
 test.each(styles)('%s: scaled to 0 and back after an abort, the old version comes up', async (_, strategy) => {
-  const world = await opened({ strategy });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy });
   world.request({}, { request: 'abort' });
   await world.until('the hold', () => String(world.status()['message']).includes('kubectl sluice retry'));
   world.scale(0);
@@ -405,9 +389,7 @@ test.each(styles)(
 );
 
 test('in blue-green an abort while the old pods are kept takes the traffic back at once', async () => {
-  const world = await opened({ strategy: blueGreen });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy: blueGreen });
   world.request({}, { request: 'promote' });
   await world.until('the delay', () => String(world.status()['message']).includes('the way back is instant'));
   world.request({}, { request: 'abort' });
@@ -418,9 +400,7 @@ test('in blue-green an abort while the old pods are kept takes the traffic back 
 
 test('with one pod, and no room beside it, the old one stays as long as it has traffic', async () => {
   const spec = { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } };
-  const world = await opened({ strategy: partition, replicas: 1, spec });
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const world = await pausedAtStep1({ strategy: partition, replicas: 1, spec });
   expect(world.ready()).toEqual({ v1: 1, v2: 1 });
   await toTheEnd(world, 'v2', 1);
 });
