@@ -2,6 +2,7 @@ import { equal } from '../json/equal.ts';
 import type { Json } from '../json/value.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Resource } from '../kube/resource.ts';
+import { rolloutLabel } from '../rewrite/directive.ts';
 import { type GroupKind, kindKey } from './references.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { type CarriedDirective, isSameButVersion, type Seen, seen } from './seen.ts';
@@ -37,6 +38,8 @@ export type Kinds = {
   of(kind: GroupKind): KindView;
   /** Every object that carries a directive of this Rollout (`namespace/name`), named by it or not. */
   carriersOf(rolloutKey: string): Carrier[];
+  /** Every object of ours that is there for this Rollout: canary Services, Ingresses, Deployments. */
+  madeFor(rolloutKey: string): Pick<Carrier, 'resource' | 'seen'>[];
   /** Whether the directive of any object names this script. */
   nameScript(hash: string): boolean;
   /** Whether some kind has not answered yet, neither with its objects nor with a refusal. */
@@ -88,6 +91,8 @@ type WatchedKind = {
   state: { readonly state: WatchState; readonly message: string };
   /** Rollout key → keys of the objects (`namespace/name`) that carry a directive of it. */
   readonly carriers: Map<string, Map<string, Seen>>;
+  /** Namespace and label of a Rollout → the objects of ours that are there for it, by their keys. */
+  readonly made: Map<string, Map<string, Seen>>;
   /** Script hash → how many directives name it. */
   readonly scripts: Map<string, number>;
   /** Above 0 while the kind is looked for, above 1 when it has to be looked for again. */
@@ -113,7 +118,10 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
   const isAlways = (kind: GroupKind) => always.some((other) => kindKey(other) === kindKey(kind));
   const isUnknown = ({ wasSynced, state }: WatchedKind) => !wasSynced && state.state !== 'notServed';
   const isInUse = (entry: WatchedKind) =>
-    index.names(entry.kind) || entry.carriers.size > 0 || (entry.isConsidered && isUnknown(entry));
+    index.names(entry.kind) ||
+    entry.carriers.size > 0 ||
+    entry.made.size > 0 ||
+    (entry.isConsidered && isUnknown(entry));
   const isWanted = (entry: WatchedKind) => isAlways(entry.kind) || isInUse(entry);
 
   function refresh(): void {
@@ -147,6 +155,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
       watch: undefined,
       state: { state: 'starting', message: '' },
       carriers: new Map(),
+      made: new Map(),
       scripts: new Map(),
       searches: 0,
       cancelRetry: () => undefined,
@@ -206,6 +215,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     entry.cancelRetry();
     entry.isConsidered ||= entry.carriers.size > 0;
     entry.carriers.clear();
+    entry.made.clear();
     entry.scripts.clear();
     entry.resource = resource;
     if (!resource.namespaced) {
@@ -264,12 +274,24 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     const object = after ?? before;
     if (object === undefined) return;
     queue(index.naming({ ...entry.kind, name: object.name }, object.namespace));
+    queue(
+      [before, after].flatMap((state) =>
+        state?.made === undefined ? [] : [madeKey(state.namespace, state.made.rollout)],
+      ),
+    );
     queue([before, after].flatMap((state) => state?.directives.flatMap(({ rollout }) => rollout?.key ?? []) ?? []));
     linger(entry);
   }
 
   function carry(entry: WatchedKind, object: Seen, count: 1 | -1): void {
     const objectKey = `${object.namespace}/${object.name}`;
+    if (object.made !== undefined) {
+      const key = madeKey(object.namespace, object.made.rollout);
+      const objects = entry.made.get(key) ?? new Map<string, Seen>();
+      if (count === 1) entry.made.set(key, objects.set(objectKey, object));
+      else objects.delete(objectKey);
+      if (objects.size === 0) entry.made.delete(key);
+    }
     for (const { rollout, script } of object.directives) {
       if (script !== undefined) counted(entry.scripts, script, count);
       if (rollout === undefined) continue;
@@ -308,6 +330,15 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
             .flatMap((directive) => (resource === undefined ? [] : [{ kind, resource, seen: object, directive }])),
         ),
       ),
+    madeFor(rolloutKey) {
+      const [namespace = '', name = ''] = rolloutKey.split('/');
+      const key = madeKey(namespace, rolloutLabel(name));
+      return [...kinds.values()].flatMap(({ resource, made }) =>
+        [...(made.get(key)?.values() ?? [])].flatMap((object) =>
+          resource === undefined ? [] : [{ resource, seen: object }],
+        ),
+      );
+    },
     inUse: () =>
       [...kinds.values()].filter(isInUse).map((entry) => {
         const isCarried = entry.carriers.size > 0 || (isUnknown(entry) ? undefined : false);
@@ -334,6 +365,11 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
       for (const entry of [...kinds.values()]) stop(entry);
     },
   };
+}
+
+/** Of a Rollout with a short name its own key. */
+function madeKey(namespace: string, label: string): string {
+  return `${namespace}/${label}`;
 }
 
 function refusal({ state }: { readonly state: WatchState }): WatchState | undefined {

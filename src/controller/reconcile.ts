@@ -55,9 +55,11 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       const turn = await releases.look(entry, rollout, observed, plan.findings);
       if (turn !== undefined) return reconcileRelease(entry, rollout, plan, turn);
     }
-    releases.leave(entry.key);
     written.delete(entry.key);
     await letGo(entry);
+    const left = await clear(entry);
+    if (left !== undefined) return left;
+    releases.leave(entry.key);
     // Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
     // something else fails; the failure comes last.
     const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
@@ -115,6 +117,16 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     }
   }
 
+  /** A Rollout that was deleted and created again does not know what the one before has left where no release runs. */
+  async function clear({ key, rollout }: RolloutEntry): Promise<Again | undefined> {
+    const isClear =
+      kinds.madeFor(key).length === 0 && kinds.carriersOf(key).every(({ directive }) => directive.isArmed);
+    if (isClear) return undefined;
+    const { state, afterMilliseconds } = await releases.abandoned(key, rollout?.spec?.workloadRef.name);
+    if (state === 'over') return undefined;
+    return afterMilliseconds === undefined ? {} : { afterMilliseconds };
+  }
+
   async function applyPlan(entry: RolloutEntry, plan: Plan): Promise<void> {
     for (const script of plan.scripts) await pins.ensure(script);
     onUse(
@@ -125,15 +137,18 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     for (const carrier of plan.disarm) await disarm(api, carrier);
   }
 
-  /** The Rollout is gone: an armed directive goes, too; an active one says what its object is, and stays until people decide. */
+  /** The Rollout is gone: an armed directive goes, too; a release goes on to where nothing depends on it. */
   async function sweep(key: string): Promise<Again> {
     gatherer.forget(key);
-    const { disarm: armed, left } = planGone(kinds.carriersOf(key));
+    const { disarm: armed } = planGone(kinds.carriersOf(key));
     for (const carrier of armed) await disarm(api, carrier);
-    for (const carrier of left) tellLeft(key, carrier);
-    onUse(key, undefined);
-    releases.leave(key);
-    return {};
+    const { state, held, afterMilliseconds } = await releases.abandoned(key);
+    if (held !== undefined) tellLeft(key, held);
+    if (state === 'over') {
+      onUse(key, undefined);
+      releases.leave(key);
+    }
+    return afterMilliseconds === undefined ? {} : { afterMilliseconds };
   }
 
   function tellLeft(key: string, { resource, seen }: Carrier): void {

@@ -129,12 +129,12 @@ function interrupted(look: Look): Decision | undefined {
   if (outcome === 'WorkloadGone') return undefined;
   const directive = workload.directive;
   if (directive?.action.type === 'workload') {
-    const isBack = directive.revision === directive.action.stable;
-    // After a rollback the version that was released before may come again, too.
-    if (!isBack && (directive.revision !== record.canary || outcome === 'Rollback'))
-      return superseded(look, directive.revision);
-    if (isBack && outcome !== 'Rollback' && directive.revision === record.stable)
-      return turned('Rollback', 'the old version was applied again');
+    const isBack = directive.revision === record.stable;
+    // A release that is not through can be taken back even where the native controller finishes it: what it held on to
+    // counts, not what served when the old template came. After that the other version may come again.
+    const isOther = outcome === 'Rollback' || directive.revision !== record.canary;
+    if (!isBack && isOther) return superseded(look, directive.revision);
+    if (isBack && outcome !== 'Rollback') return turned('Rollback', 'the old version was applied again');
   }
   if (outcome === 'Rollback') return undefined;
   if (observed.isDeleting)
@@ -324,8 +324,9 @@ function stepUpgrade(look: Look): Decision {
   const planned = weightOf(step) ?? 0;
   const now = (before?.settled.traffic ?? record.traffic).weight ?? 0;
   const share = isSteered ? 100 - Math.min(now, planned) : undefined;
+  const options = { failureThreshold: settings.failureThreshold, comesBack: planned < now };
   const pods = (mayExceed: boolean) =>
-    towards(target(record.step), share, observed, versions, settings.failureThreshold, mayExceed);
+    towards(target(record.step), share, observed, versions, { ...options, mayExceed });
   const inRoom = pods(false);
   const settled = before?.settled;
   if (inRoom.isReached) return go({ state: 'StepTrafficRouting', ...settled });
@@ -385,7 +386,8 @@ function stepNetwork({ settings, step, record, place }: Look): ReturnType<typeof
 
 function stepPods({ observed, versions, settings, step, record, target }: Look): ReturnType<typeof towards> {
   const share = steersTraffic(settings, step) ? 100 - (weightOf(step) ?? 0) : undefined;
-  return towards(target(record.step), share, observed, versions, settings.failureThreshold, true);
+  const options = { failureThreshold: settings.failureThreshold, mayExceed: true, comesBack: false };
+  return towards(target(record.step), share, observed, versions, options);
 }
 
 /** Rests until the time is over or somebody approves; keeps everything as the step wants it meanwhile. */

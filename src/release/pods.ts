@@ -4,6 +4,9 @@ import type { Observed, ReplicaSet, SetWish, Wish, Workload } from './observed.t
 import { type Amount, isReached } from './replicas.ts';
 import { type Bounds, neededFor, nextBounds, type Room, roomOf, walkFields } from './walk.ts';
 
+/** What pods are told apart by. */
+export type Sides = Pick<Observed, 'style' | 'workload' | 'canary'>;
+
 /** The two versions of a workload in a release. */
 export type Versions = {
   /** The set of the old version. */
@@ -27,7 +30,7 @@ export type PodsReach = {
  * Tells the sets of a workload apart. In the canary style the new version runs in its extra Deployment alone: a set of
  * the same template in the workload is left over from a rollout that was not finished.
  */
-export function versionsOf({ style, workload, canary: extra }: Observed, stable: string, canary: string): Versions {
+export function versionsOf({ style, workload, canary: extra }: Sides, stable: string, canary: string): Versions {
   const sets = workload?.sets ?? [];
   const isNew = ({ template }: ReplicaSet) => style !== 'canary' && template === canary && template !== stable;
   const isOther = (set: ReplicaSet) => set.template !== stable && !isNew(set) && (set.desired > 0 || set.created > 0);
@@ -43,19 +46,26 @@ export function ownRoom({ own, replicas }: Workload): Room {
   return roomOf(own.maxSurge, own.maxUnavailable, replicas);
 }
 
+/** How a step brings the new version to its pods. */
+export type WalkOptions = {
+  readonly failureThreshold: Amount | undefined;
+  /** More pods than the user's maxSurge allows may exist, because traffic cannot move any further. */
+  readonly mayExceed: boolean;
+  /** Traffic comes back to the old version, which has to be ready for it first. */
+  readonly comesBack: boolean;
+};
+
 /**
  * Brings the new version to `target` pods, and takes away the old pods whose place they take.
  *
  * @param stableShare percent of the traffic that the old version needs pods for; undefined where no weights are set.
- * @param mayExceed whether more pods than the user's maxSurge allows may exist, because traffic cannot move any further.
  */
 export function towards(
   target: number,
   stableShare: number | undefined,
-  { style, workload, canary: extra }: Observed,
+  { style, workload, canary: extra }: Sides,
   versions: Versions,
-  failureThreshold: Amount | undefined,
-  mayExceed: boolean,
+  { failureThreshold, mayExceed, comesBack }: WalkOptions,
 ): PodsReach {
   if (workload === undefined) return stays('the workload');
   const { stable, canary } = versions;
@@ -80,7 +90,7 @@ export function towards(
     };
     return { wish, isReached: false, waitingFor: `${needed} pods of the old version`, isShort: false };
   }
-  if (stable !== undefined && stable.ready < needed - room.unavailable && stable.ready < old)
+  if (comesBack && stable !== undefined && stable.ready < needed - room.unavailable)
     return {
       ...stays(`${needed} ready pods of the old version (${stable.ready} are ready)`),
       wish: { workload: rest(workload, versions) },
@@ -119,7 +129,7 @@ export function rest(
  * version is ready to take over what came to them by shared Services.
  */
 export function backwards(
-  { style, workload, canary: extra }: Observed,
+  { style, workload, canary: extra }: Sides,
   versions: Versions,
   mayRemove: boolean,
 ): PodsReach {
@@ -136,18 +146,18 @@ export function backwards(
     : `${workload.replicas} ready pods of the old version (${ready} are ready)`;
   const extraWish: Partial<Wish> = extra !== undefined && mayRemove && isAble ? { canaryDeployment: 'absent' } : {};
   const isReturning = stable !== undefined && workload.template === stable.template;
-  const grown = stable === undefined || isReturning ? [] : restored(stable, workload);
+  const growsNatively = isReturning && style !== 'canary';
+  const grown = stable === undefined || growsNatively ? [] : restored(stable, workload);
   const removed = mayRemove && isAble ? gone.filter(({ desired }) => desired > 0) : [];
   // With no set alive the native controller would give all pods to the new version, were its empty set still there.
   const refilled =
-    workload.replicas > 0 || isReturning ? [] : gone.filter(({ desired, created }) => desired + created === 0);
+    workload.replicas > 0 || growsNatively ? [] : gone.filter(({ desired, created }) => desired + created === 0);
   const isFull = stable !== undefined && stable.desired >= workload.replicas && grown.length + refilled.length === 0;
   const isEmpty = gone.every(({ desired, created }) => desired === 0 && created === 0);
   const isStill = isFull && isEmpty;
-  const workloadWish: Wish['workload'] =
-    isReturning && style !== 'canary'
-      ? { paused: false, walk: ROOM_FOR_ALL }
-      : { paused: true, still: true, walk: ROOM_FOR_ALL };
+  const workloadWish: Wish['workload'] = growsNatively
+    ? { paused: false, walk: ROOM_FOR_ALL }
+    : { paused: true, still: true, walk: ROOM_FOR_ALL };
   return {
     wish: {
       ...extraWish,

@@ -94,6 +94,11 @@ export function directiveKey(rolloutName: string): string {
   return `${DIRECTIVE_PREFIX}${rolloutName.slice(0, KEY_NAME_LIMIT - 11)}-${digest}`;
 }
 
+/** The label value by which objects of ours name a Rollout: its name, cut as in {@link directiveKey}. */
+export function rolloutLabel(rolloutName: string): string {
+  return directiveKey(rolloutName).slice(DIRECTIVE_PREFIX.length);
+}
+
 /** The annotation's text. Its key order is fixed, so that equal directives have equal texts. */
 export function encodeDirective({ format, rollout, revision, step, continues, action }: Directive): string {
   const { namespace, name, uid } = rollout;

@@ -38,6 +38,16 @@ export function followTemplate(
   return new Map([...directives].map(([key, text]) => [key, followed(key, text, change)]));
 }
 
+/**
+ * The directive of a workload whose template has become another one in a write that we were not asked about: as if we
+ * had been.
+ */
+export function caughtUp(directive: Directive, revision: string): Directive {
+  const { action } = directive;
+  if (action.type !== 'workload' || revision === directive.revision) return directive;
+  return { ...directive, revision, step: 0, action: turned(action, revision) };
+}
+
 type Change = {
   readonly revision: string;
   readonly before: string;
@@ -54,7 +64,7 @@ function followed(key: string, text: string, change: Change): string {
   // Without pods there is nothing to release step by step, and nothing to protect.
   if (action.type === 'armed') return change.hasPods ? held(directive, action, change) : text;
   if (action.type !== 'workload' || revision === directive.revision) return text;
-  return encodeDirective({ ...directive, revision, step: 0, action: turned(action, revision) });
+  return encodeDirective(caughtUp(directive, revision));
 }
 
 function held(

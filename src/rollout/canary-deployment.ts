@@ -1,5 +1,6 @@
 import { canaryName, LABELS } from '../api/names.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
+import { rolloutLabel } from '../rewrite/directive.ts';
 import { copiedMetadata } from './copied-metadata.ts';
 
 /** Labels and annotations that a Rollout puts on pods of the new version (`patchPodTemplateMetadata`). */
@@ -31,7 +32,7 @@ export function canaryDeployment(
     metadata: {
       name: canaryName(name),
       namespace: stringAt(workload, 'metadata', 'namespace') ?? '',
-      labels: { ...labels, ...own, [LABELS.rollout]: rollout },
+      labels: { ...labels, ...own, [LABELS.rollout]: rolloutLabel(rollout) },
     },
     spec: {
       ...rest,

@@ -1,5 +1,6 @@
 import { canaryName, LABELS } from '../api/names.ts';
 import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
+import { rolloutLabel } from '../rewrite/directive.ts';
 import { copiedMetadata } from './copied-metadata.ts';
 
 /**
@@ -30,7 +31,7 @@ export function canaryService(stable: JsonMap, selector: JsonMap, podTemplateHas
     metadata: {
       name: canaryName(stringAt(stable, 'metadata', 'name') ?? ''),
       namespace: stringAt(stable, 'metadata', 'namespace') ?? '',
-      labels: { ...labels, [LABELS.rollout]: rollout },
+      labels: { ...labels, [LABELS.rollout]: rolloutLabel(rollout) },
       ...(annotations === undefined ? {} : { annotations }),
     },
     spec: {

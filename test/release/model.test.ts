@@ -63,6 +63,7 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(deletePod()) },
   { weight: 1, arbitrary: fc.constantFrom<'abort' | 'retry' | 'promote'>('abort', 'retry', 'promote').map(request) },
   { weight: 1, arbitrary: fc.constant(restart()) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 8 }).map(recreate) },
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 15 }).map(wait) },
 );
 
@@ -166,6 +167,19 @@ function request(what: 'abort' | 'retry' | 'promote'): Action {
 
 function restart(): Action {
   return { name: 'restart the controller', run: ({ world }) => world.restart() };
+}
+
+/** The Rollout is deleted, perhaps in the middle of a release, and created again from its source. */
+function recreate(seconds: number): Action {
+  return {
+    name: `delete the Rollout, and create it again after ${seconds} s`,
+    run: async ({ world }) => {
+      const strategy = member(world.rollout()['spec'], 'strategy') as JsonMap;
+      world.cluster.erase(RESOURCES.rollout, WEB);
+      await world.pass(seconds);
+      world.plan(strategy);
+    },
+  };
 }
 
 function wait(seconds: number): Action {

@@ -1,6 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { JsonMap } from '../../src/json/value.ts';
+import { at, type JsonMap } from '../../src/json/value.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
+import { templateHash } from '../../src/rewrite/template.ts';
+import { leftovers } from './invariants.ts';
 import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
 
 const WEB = { namespace: 'shop', name: 'web' };
@@ -403,4 +405,121 @@ test('with one pod, and no room beside it, the old one stays as long as it has t
   const world = await pausedAtStep1({ strategy: partition, replicas: 1, spec });
   expect(world.ready()).toEqual({ v1: 1, v2: 1 });
   await toTheEnd(world, 'v2', 1);
+});
+
+const annotated = (onDelete: string) => ({ 'sluice.dev/on-delete': onDelete });
+
+test.each(styles)(
+  '%s: a Rollout that is deleted in the middle takes the traffic back and holds the rest; applied again, the old version is given back',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.cluster.erase(RESOURCES.rollout, WEB);
+    await world.pass(30);
+    expect(world.weights()).toEqual({ web: 100 });
+    expect(world.ready()['v1']).toBe(10);
+    expect(world.endpoints('web')).toEqual({ v1: 10 });
+    expect(world.events.join('\n')).toContain('Warning RolloutGone Deployment/web');
+    world.release('v1');
+    await world.pass(30);
+    expect(world.ready()).toEqual({ v1: 10 });
+    expect(leftovers(world)).toEqual([]);
+  },
+);
+
+test.each(styles)('%s: deleted with on-delete: rollback, it takes the pods back, too', async (_, strategy) => {
+  const world = await opened({ strategy, annotations: annotated('rollback') });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.cluster.erase(RESOURCES.rollout, WEB);
+  await world.pass(30);
+  expect(world.weights()).toEqual({ web: 100 });
+  expect(world.ready()).toEqual({ v1: 10 });
+});
+
+test.each(styles)('%s: deleted with on-delete: complete, the new version comes out natively', async (_, strategy) => {
+  const world = await opened({ strategy, annotations: annotated('complete') });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.cluster.erase(RESOURCES.rollout, WEB);
+  await world.pass(60);
+  expect(world.weights()).toEqual({ web: 100 });
+  expect(world.ready()).toEqual({ v2: 10 });
+  expect(leftovers(world)).toEqual([]);
+});
+
+/** Pods of the versions in it never become ready. */
+const broken = (...versions: string[]) => ({
+  readyAfter: (pod: JsonMap) =>
+    versions.some((version) => JSON.stringify(pod).includes(`web:${version}"`)) ? ('never' as const) : 1_000,
+});
+
+test.each(styles)(
+  '%s: where the old version falls ill, the one that mends it is released all the same',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    for (const pod of world.cluster.list(RESOURCES.pod, 'shop'))
+      world.cluster.setReady({ namespace: 'shop', name: String(at(pod, ['metadata', 'name'])) }, 'False');
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    expect(world.ready()).toEqual({ v2: strategy === blueGreen ? 5 : 2 });
+    world.request({}, { request: 'promote' });
+    await world.until('the end', () => world.stands() === 'Healthy', 200);
+    expect(world.ready()).toEqual({ v2: 10 });
+  },
+);
+
+test.each<[string, JsonMap]>([
+  ['partition', { canary: { steps: [{ replicas: 1 }], trafficRoutings: [ROUTING] } }],
+  ['canary', { canary: { enableExtraWorkloadForCanary: true, steps: [{ replicas: 1 }], trafficRoutings: [ROUTING] } }],
+])('%s: a version that falls ill in the native rollout at the end can be taken back', async (_, strategy) => {
+  let made = 0;
+  const readyAfter = (pod: JsonMap) => {
+    if (!JSON.stringify(pod).includes('web:v2"')) return 1_000;
+    made += 1;
+    return made > 1 ? ('never' as const) : 1_000;
+  };
+  const world = await opened({ strategy, native: { readyAfter } });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.approve();
+  await world.until('the native rollout', () => String(world.status()['message']).includes('the native rollout'));
+  await world.pass(30);
+  world.release('v1');
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.ready()).toEqual({ v1: 10 });
+  expect(leftovers(world)).toEqual([]);
+});
+
+test.each(styles)(
+  '%s: a third version that came past the webhook is held as soon as it is seen',
+  async (_, strategy) => {
+    const world = await opened({ strategy, native: broken('v3') });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.cluster.webhook = 'fails open';
+    world.release('v3');
+    await world.pass(20);
+    world.cluster.webhook = 'answers';
+    await world.pass(20);
+    expect(world.ready()['v1']).toBe(10);
+    expect(world.status()['release']).toMatchObject({
+      canaryTemplate: templateHash(at(world.cluster.read(RESOURCES.deployment, WEB), ['spec', 'template'])),
+    });
+    world.release('v1');
+    await world.until('the end', () => world.stands() === 'Healthy');
+    expect(world.ready()).toEqual({ v1: 10 });
+  },
+);
+
+test.each(styles)('%s: the old version, applied past the webhook, takes everything back', async (_, strategy) => {
+  const world = await opened({ strategy });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.cluster.webhook = 'fails open';
+  world.release('v1');
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(world.ready()).toEqual({ v1: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
 });

@@ -7,7 +7,7 @@ import { resourceVersionOf } from '../../kube/client.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import type { Script } from '../../lua/script.ts';
 import { scriptHashesOf, type Write } from '../../rewrite/decide.ts';
-import { directiveKey } from '../../rewrite/directive.ts';
+import { directiveKey, rolloutLabel } from '../../rewrite/directive.ts';
 import type { Operation } from '../../rewrite/operations.ts';
 import { isOwnKey } from '../../rewrite/own-keys.ts';
 import { canaryIngress } from '../../rollout/canary-ingress.ts';
@@ -99,7 +99,7 @@ function marked(object: JsonMap, rollout: string, by: string, from: string): Jso
     ...object,
     metadata: {
       ...metadata,
-      labels: { ...mapAt(metadata, 'labels'), [LABELS.rollout]: rollout },
+      labels: { ...mapAt(metadata, 'labels'), [LABELS.rollout]: rolloutLabel(rollout) },
       annotations: {
         ...Object.fromEntries(annotations),
         [ANNOTATIONS.madeBy]: by,

@@ -1,25 +1,25 @@
 import type { Rollout } from '../../api/generated.ts';
-import { ANNOTATIONS, canaryName, LABELS } from '../../api/names.ts';
+import { canaryName, LABELS } from '../../api/names.ts';
 import { mergePatch } from '../../json/merge-patch.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../../json/value.ts';
-import { outcomeOf } from '../../kube/api-error.ts';
 import { resourceVersionOf } from '../../kube/client.ts';
 import { RESOURCES, type Resource } from '../../kube/resource.ts';
 import { isSameTraffic } from '../../release/network.ts';
-import type { GatewayTraffic, SetWish, Wish } from '../../release/observed.ts';
+import type { GatewayTraffic, Wish } from '../../release/observed.ts';
 import type { ReleaseRecord } from '../../release/record.ts';
 import { settingsOf } from '../../release/settings.ts';
 import { type Directive, directiveKey, encodeDirective, FORMAT } from '../../rewrite/directive.ts';
 import { canaryDeployment } from '../../rollout/canary-deployment.ts';
 import { canaryService } from '../../rollout/canary-service.ts';
 import { armedDirective, styleOf } from '../../rollout/directives.ts';
-import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
+import { type Api, FIELD_MANAGER } from '../api.ts';
 import { contentOf } from '../seen.ts';
 import type { CanaryIngresses } from './canary-ingresses.ts';
 import { type GatewayObject, gatewayTraffic, wantedDirective } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
-import { createOwn, foreignText } from './own-objects.ts';
+import { createOwn, foreignText, isMadeFor } from './own-objects.ts';
 import type { Scene } from './scenes.ts';
+import { changed, gone, writeSets } from './sets.ts';
 import { Denied, type Steer } from './steer.ts';
 
 /** What a release acts on. */
@@ -56,25 +56,6 @@ export function createCarryOut({
     const name = { namespace: stage.namespace, name: seen.name };
     const text = encodeDirective(wanted);
     await steer.write({ resource: RESOURCES.deployment, name, key, text, content: seen.content });
-  }
-
-  async function sets(wishes: Wish['sets'], { scene, workloadName, namespace }: Stage): Promise<void> {
-    const owner = scene.deployment(workloadName);
-    const extra = scene.canaryOf(workloadName);
-    if (owner !== undefined && wishes.some(({ replicas }) => replicas !== undefined)) {
-      // What is scaled by an older view of the Deployment the native controller would scale back, and so on.
-      const fresh = await api.get(RESOURCES.deployment, { namespace, name: workloadName });
-      if (contentOf(fresh['metadata']) !== owner.content) throw changed('Deployment', namespace, workloadName);
-    }
-    const known = [owner, extra].flatMap((each) => (each === undefined ? [] : scene.setsOf(each)));
-    for (const wish of wishes) {
-      const seen = known.find(({ name }) => name === wish.name);
-      if (seen === undefined) continue;
-      const { uid, resourceVersion } = seen;
-      const name = { namespace, name: seen.name };
-      if (wish.isRemoved) await gone(api.delete(RESOURCES.replicaSet, name, { uid, resourceVersion }));
-      else await write(RESOURCES.replicaSet, name, setPatch(wish, resourceVersion));
-    }
   }
 
   async function pods(wishes: Wish['pods'], { namespace, scene }: Stage): Promise<void> {
@@ -130,7 +111,7 @@ export function createCarryOut({
     for (const { service } of settingsOf(rollout).routings) {
       const stable = scene.service(service);
       const present = scene.service(canaryName(service));
-      const isOurs = stringAt(present, 'metadata', 'labels', LABELS.rollout) === rollout.metadata.name;
+      const isOurs = present !== undefined && isMadeFor(present, rollout);
       if (wish === 'absent') {
         if (present === undefined || !isOurs) continue;
         const uid = stringAt(present, 'metadata', 'uid') ?? '';
@@ -187,7 +168,7 @@ export function createCarryOut({
   return async (wish, stage) => {
     const settled = await Promise.allSettled([
       workload(wish.workload, stage),
-      sets(wish.sets, stage),
+      writeSets(api, wish.sets, stage),
       extraDeployment(wish.canaryDeployment, stage),
       pins(wish.pin, stage),
       canaryServices(wish.canaryService, stage),
@@ -196,31 +177,6 @@ export function createCarryOut({
     ]);
     for (const each of settled) if (each.status === 'rejected') throw each.reason;
   };
-}
-
-function setPatch(
-  { replicas, scaledFor, minReadySeconds, floor, podMetadata }: SetWish,
-  resourceVersion: string,
-): JsonMap {
-  const spec = given({ replicas, minReadySeconds });
-  const annotations = given({
-    [ANNOTATIONS.floor]: floor === '' ? null : floor,
-    [ANNOTATIONS.desiredReplicas]: scaledFor === undefined ? undefined : String(scaledFor),
-    [ANNOTATIONS.podMetadata]: podMetadata === '' ? null : podMetadata,
-  });
-  const isFound = podMetadata === '' ? null : 'true';
-  const labels = podMetadata === undefined ? {} : { labels: { [LABELS.podMetadata]: isFound } };
-  return {
-    metadata: { resourceVersion, ...given({ annotations }), ...labels },
-    ...given({ spec }),
-  };
-}
-
-/** Without members that are undefined, or maps without any. */
-function given(members: { readonly [key: string]: Json | undefined }): JsonMap {
-  const isThere = (value: Json | undefined) =>
-    value !== undefined && !(isMap(value) && Object.keys(value).length === 0);
-  return Object.fromEntries(Object.entries(members).filter((entry): entry is [string, Json] => isThere(entry[1])));
 }
 
 function workloadDirective(wish: Exclude<Wish['workload'], string>, present: Directive, stage: Stage): Directive {
@@ -271,17 +227,4 @@ function withDefaults(wanted: Json | undefined, present: Json | undefined): Json
 function mapAt(object: JsonMap, key: string): JsonMap {
   const value = member(object, key);
   return isMap(value) ? value : {};
-}
-
-function changed(kind: string, namespace: string, name: string): TryAgain {
-  return new TryAgain(`${kind} ${namespace}/${name} has changed meanwhile`);
-}
-
-/** What is gone already need not be deleted. */
-async function gone(deletion: Promise<void>): Promise<void> {
-  try {
-    await deletion;
-  } catch (error) {
-    if (outcomeOf(error) !== 'gone') throw error;
-  }
 }

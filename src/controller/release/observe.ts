@@ -1,13 +1,14 @@
 import type { Rollout } from '../../api/generated.ts';
 import { canaryName, LABELS } from '../../api/names.ts';
 import { at, isMap, type JsonMap, stringAt } from '../../json/value.ts';
-import type { Observed, ReplicaSet, ServicePair, Workload } from '../../release/observed.ts';
+import type { CanaryDeployment, Observed, ReplicaSet, ServicePair, Workload } from '../../release/observed.ts';
 import { settingsOf } from '../../release/settings.ts';
 import { directiveKey, readDirective } from '../../rewrite/directive.ts';
 import { ownOf } from '../../rewrite/own-keys.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import { contentOf, type Seen } from '../seen.ts';
 import { type GatewayObject, gatewayTraffic, gatewayWeight, isGatewayInEffect } from './gateways.ts';
+import { isMadeFor } from './own-objects.ts';
 import type { DeploymentSeen, ReplicaSetSeen } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
 
@@ -38,13 +39,8 @@ export function observe(around: Surroundings): Observed {
     style: styleOf(rollout),
     isDeleting: around.isDeleting,
     obstacle: around.obstacle,
-    workload: deployment && workload(deployment, around),
-    canary: extra && {
-      desired: extra.replicas,
-      template: extra.template,
-      isDeleting: extra.isDeleting,
-      sets: scene.setsOf(extra).map((set) => replicaSet(set, scene)),
-    },
+    workload: deployment && workloadOf(deployment, around),
+    canary: extra && canaryOf(extra, scene),
     services: settingsOf(rollout).routings.map(({ service }) => servicePair(service, around)),
     gateways: [
       ...gateways.map((object) => ({
@@ -61,7 +57,10 @@ export function observe(around: Surroundings): Observed {
   };
 }
 
-function workload(seen: DeploymentSeen, { rollout, scene, isVerified }: Surroundings): Workload {
+/** What is observed from, apart from the Rollout's own fields. */
+export type Sight = Pick<Surroundings, 'scene' | 'isVerified'> & { readonly rollout: Pick<Rollout, 'metadata'> };
+
+export function workloadOf(seen: DeploymentSeen, { rollout, scene, isVerified }: Sight): Workload {
   const own = seen.directives.find(({ rollout: { name } }) => name === rollout.metadata.name);
   const directive = own?.action.type === 'workload' ? own : undefined;
   return {
@@ -81,6 +80,11 @@ function workload(seen: DeploymentSeen, { rollout, scene, isVerified }: Surround
   };
 }
 
+export function canaryOf(extra: DeploymentSeen, scene: Scene): CanaryDeployment {
+  const sets = scene.setsOf(extra).map((set) => replicaSet(set, scene));
+  return { desired: extra.replicas, template: extra.template, isDeleting: extra.isDeleting, sets };
+}
+
 function replicaSet(seen: ReplicaSetSeen, scene: Scene): ReplicaSet {
   const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor, podMetadata } =
     seen;
@@ -89,10 +93,10 @@ function replicaSet(seen: ReplicaSetSeen, scene: Scene): ReplicaSet {
   return { name, template, podTemplateHash, ...size, podMetadata, pods };
 }
 
-function servicePair(name: string, { rollout, scene, isVerified }: Surroundings): ServicePair {
+export function servicePair(name: string, { rollout, scene, isVerified }: Sight): ServicePair {
   const service = scene.service(name);
   const canary = scene.service(canaryName(name));
-  const isOurs = stringAt(canary, 'metadata', 'labels', LABELS.rollout) === rollout.metadata.name;
+  const isOurs = canary !== undefined && isMadeFor(canary, rollout);
   return {
     stable: name,
     pin: service && pinOf(service, rollout),
@@ -110,7 +114,7 @@ function servicePair(name: string, { rollout, scene, isVerified }: Surroundings)
 }
 
 /** What our directive on a stable Service adds to its selector. */
-export function pinOf(service: JsonMap, rollout: Rollout): string | undefined {
+export function pinOf(service: JsonMap, rollout: Pick<Rollout, 'metadata'>): string | undefined {
   const key = directiveKey(rollout.metadata.name ?? '');
   const text = ownOf(service).directives.get(key);
   const directive = text === undefined ? undefined : readDirective(key, text);

@@ -3,12 +3,13 @@ import { canaryName } from '../../api/names.ts';
 import { isMap, type JsonMap, member } from '../../json/value.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import { settingsOf } from '../../release/settings.ts';
+import { rolloutLabel } from '../../rewrite/directive.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import type { Kinds } from '../kinds.ts';
 import type { Observed } from '../plan.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
 import { ownSelector } from './observe.ts';
-import { foreignText, ownerOf } from './own-objects.ts';
+import { foreignText, isMadeFor } from './own-objects.ts';
 import type { Scene } from './scenes.ts';
 
 /** What a release is about to be carried out on. */
@@ -34,19 +35,19 @@ export function obstacleOf(ground: Ground): string | undefined {
 
 /** An object of somebody else that has the name of one of ours is never taken over. */
 function foreignObject({ rollout, namespace, workloadName, observed, scene, kinds }: Ground): string | undefined {
-  const name = rollout.metadata.name;
   const extra = canaryName(workloadName);
   if (styleOf(rollout) === 'canary' && scene.deployment(extra)?.canaryOf === '')
     return foreignText('Deployment', namespace, extra);
   for (const service of settingsOf(rollout).hasCanaryServices ? stableServices(rollout) : []) {
     const canary = scene.service(canaryName(service));
-    if (canary !== undefined && ownerOf(canary) !== name) return foreignText('Service', namespace, canaryName(service));
+    if (canary !== undefined && !isMadeFor(canary, rollout))
+      return foreignText('Service', namespace, canaryName(service));
   }
   for (const { placed } of observed.scripts) {
     const { request, name: stable } = placed.target;
     if (request.contract !== 'ingress') continue;
     const canary = kinds.of(RESOURCES.ingress).get(namespace, canaryName(stable));
-    if (canary !== undefined && canary.made?.rollout !== name)
+    if (canary !== undefined && canary.made?.rollout !== rolloutLabel(rollout.metadata.name ?? ''))
       return foreignText('Ingress', namespace, canaryName(stable));
   }
   return undefined;

@@ -1,7 +1,9 @@
+import type { Rollout } from '../../api/generated.ts';
 import { LABELS } from '../../api/names.ts';
 import { type JsonMap, stringAt } from '../../json/value.ts';
 import { outcomeOf } from '../../kube/api-error.ts';
 import type { Resource } from '../../kube/resource.ts';
+import { rolloutLabel } from '../../rewrite/directive.ts';
 import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
 import { Denied } from './steer.ts';
 
@@ -21,8 +23,13 @@ export async function createOwn(api: Api, resource: Resource, object: JsonMap): 
   }
 }
 
-/** The Rollout that an object of ours is there for; undefined for others' objects. */
-export function ownerOf(object: JsonMap): string | undefined {
+/** Whether an object is one of ours, and there for this Rollout. */
+export function isMadeFor(object: JsonMap, { metadata }: Pick<Rollout, 'metadata'>): boolean {
+  return ownerOf(object) === rolloutLabel(metadata.name ?? '');
+}
+
+/** What names the Rollout that an object of ours is there for; undefined for others' objects. */
+function ownerOf(object: JsonMap): string | undefined {
   return stringAt(object, 'metadata', 'labels', LABELS.rollout);
 }
 

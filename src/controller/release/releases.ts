@@ -7,9 +7,10 @@ import type { Script } from '../../lua/script.ts';
 import { planRelease, type ReleasePlan } from '../../release/machine.ts';
 import { readRecord } from '../../release/record.ts';
 import { settingsOf } from '../../release/settings.ts';
-import { directiveKey, readDirective } from '../../rewrite/directive.ts';
+import { type Directive, directiveKey, encodeDirective, readDirective, rolloutLabel } from '../../rewrite/directive.ts';
+import { caughtUp } from '../../rewrite/hold.ts';
 import { styleOf } from '../../rollout/directives.ts';
-import type { Api } from '../api.ts';
+import { type Api, TryAgain } from '../api.ts';
 import type { Finding } from '../conditions.ts';
 import type { Decide } from '../dry-run.ts';
 import type { Kinds } from '../kinds.ts';
@@ -17,12 +18,14 @@ import { type Observed, usedScript } from '../plan.ts';
 import type { RolloutEntry } from '../rollout-entry.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
 import { contentOf, type Seen } from '../seen.ts';
+import { type AbandonedTurn, createAbandoned } from './abandoned.ts';
 import { createCanaryIngresses } from './canary-ingresses.ts';
 import { createCarryOut, type Stage } from './carry-out.ts';
 import type { GatewayObject } from './gateways.ts';
 import { isPlainObject, observe } from './observe.ts';
 import { obstacleOf } from './obstacles.ts';
-import type { Scenes } from './scenes.ts';
+import type { DeploymentSeen } from './scene-objects.ts';
+import type { Scene, Scenes } from './scenes.ts';
 import { createSteer, Denied } from './steer.ts';
 
 export type ReleasesOptions = {
@@ -62,6 +65,8 @@ export type Releases = {
     observed: Observed,
     findings: readonly Finding[],
   ): Promise<Turn | undefined>;
+  /** Goes on with what a Rollout that is gone has left in the middle of a release. */
+  abandoned(key: string, workloadName?: string): Promise<AbandonedTurn>;
   /** The Rollout is in no release any more, or gone. */
   leave(key: string): void;
 };
@@ -71,6 +76,7 @@ export function createReleases(options: ReleasesOptions): Releases {
   const steer = createSteer({ api, decide, script });
   const ingresses = createCanaryIngresses({ api, decide, script });
   const carryOut = createCarryOut({ api, steer, ingresses });
+  const abandoned = createAbandoned({ api, kinds, scenes, steer, clock });
 
   /** The script of the directive that an object carries stays for the whole release; else the one in use now. */
   function gatewayObjects(rollout: Rollout, observed: Observed, namespace: string): (GatewayObject | undefined)[] {
@@ -84,7 +90,7 @@ export function createReleases(options: ReleasesOptions): Releases {
       const { seen, resource } = resolution;
       const isIngress = placed.target.request.contract === 'ingress';
       const beside = isIngress ? canaryOf(seen, namespace) : undefined;
-      const canary = beside?.made?.rollout === rollout.metadata.name ? beside : undefined;
+      const canary = beside?.made?.rollout === rolloutLabel(rollout.metadata.name ?? '') ? beside : undefined;
       const text = isIngress ? canary?.made?.by : seen.directives.find((each) => each.key === key)?.text;
       const hash = text === undefined ? undefined : scriptHash(key, text);
       const used = (hash === undefined ? undefined : script(hash)) ?? usedScript(choice);
@@ -109,7 +115,15 @@ export function createReleases(options: ReleasesOptions): Releases {
     };
     const { namespace, scene, workloadName } = stage;
     const workload = scene.deployment(workloadName);
-    const isActive = workload?.directives.some(({ action }) => action.type === 'workload') === true;
+    const active = workload?.directives.find(({ action }) => action.type === 'workload');
+    const isActive = active !== undefined;
+    if (workload !== undefined && active !== undefined && isPast(workload, active, scene)) {
+      const text = encodeDirective(caughtUp(active, workload.template));
+      const key = directiveKey(active.rollout.name);
+      const name = { namespace, name: workloadName };
+      await one(steer.write({ resource: RESOURCES.deployment, name, key, text, content: workload.content }));
+      throw new TryAgain(`Deployment ${namespace}/${workloadName} has another template`);
+    }
     if (workload !== undefined && !steer.isInEffect(workload.uid, workload.content, !isActive))
       await one(steer.repair(RESOURCES.deployment, { namespace, name: workloadName }));
     for (const { placed, resource, seen } of stage.gateways) {
@@ -164,8 +178,18 @@ export function createReleases(options: ReleasesOptions): Releases {
       const stage: Stage = { rollout, namespace, workloadName, scene, gateways, record: plan.record };
       return { plan, carryOut: () => carryOut(plan.wish, stage) };
     },
+    abandoned,
     leave: (key) => scenes.leave(key),
   };
+}
+
+/**
+ * Whether the template is another one than the directive says. An API server of another version may write the same
+ * templates in other words: then no set is found that has the stable one.
+ */
+function isPast(workload: DeploymentSeen, { revision, action }: Directive, scene: Scene): boolean {
+  if (workload.template === revision || action.type !== 'workload') return false;
+  return scene.setsOf(workload).some(({ template }) => template === action.stable);
 }
 
 function scriptHash(key: string, text: string): string | undefined {

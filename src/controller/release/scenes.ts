@@ -66,6 +66,8 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
   function start(namespace: string): Open {
     const users = new Set<string>();
     const tell = () => queue(users);
+    // Nobody can look up what a Rollout that is gone has named.
+    const tellGone = () => queue([...users].filter((key) => index.get(key) === undefined));
     const naming = (kind: string, group: string, name: string) => queue(index.naming({ group, kind, name }, namespace));
     const watch = <T>(
       resource: Resource,
@@ -78,7 +80,10 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
         selection: { namespace },
         metadataOnly,
         trim,
-        onChange,
+        onChange: (change) => {
+          onChange(change);
+          tellGone();
+        },
         onState: tell,
       });
     const canaries = new Grouped<DeploymentSeen>(({ canaryOf }) => canaryOf);

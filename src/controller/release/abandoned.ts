@@ -1,0 +1,161 @@
+import { canaryName } from '../../api/names.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { RESOURCES } from '../../kube/resource.ts';
+import { type AbandonedPlan, planAbandoned } from '../../release/abandoned.ts';
+import type { ServicePair } from '../../release/observed.ts';
+import { type Directive, encodeDirective, readDirective } from '../../rewrite/directive.ts';
+import type { Api } from '../api.ts';
+import type { Carrier, Kinds } from '../kinds.ts';
+import { contentOf } from '../seen.ts';
+import { canaryOf, servicePair, workloadOf } from './observe.ts';
+import type { DeploymentSeen } from './scene-objects.ts';
+import type { Scene, Scenes } from './scenes.ts';
+import { gone, writeSets } from './sets.ts';
+import type { Steer } from './steer.ts';
+
+export type AbandonedOptions = {
+  readonly api: Api;
+  readonly kinds: Kinds;
+  readonly scenes: Scenes;
+  readonly steer: Steer;
+  readonly clock: Clock;
+};
+
+/** Where the release of a Rollout that is gone stands. */
+export type AbandonedTurn = Pick<AbandonedPlan, 'state'> & {
+  readonly afterMilliseconds?: number;
+  /** The workload that waits for somebody to decide. */
+  readonly held: Carrier | undefined;
+};
+
+/**
+ * Goes on with the release of a Rollout that is gone, by what stands on the objects that it has left.
+ *
+ * It takes the Rollout's `namespace/name`, and the workload's name where a Rollout of that name is there again.
+ */
+export function createAbandoned({ api, kinds, scenes, steer, clock }: AbandonedOptions) {
+  /** Since when nothing leads to a new version; a restart makes the grace longer, never shorter. */
+  const quietSince = new Map<string, number>();
+
+  async function untraffic(left: Left): Promise<void> {
+    for (const { resource, seen, directive } of left.gateways) {
+      const name = { namespace: seen.namespace, name: seen.name };
+      await steer.write({ resource, name, key: directive.key, text: undefined, content: seen.content });
+    }
+    await remove(left, RESOURCES.ingress.plural);
+  }
+
+  async function unpin({ services, scene }: Left): Promise<void> {
+    for (const { seen, directive } of services) {
+      const object = scene.service(seen.name);
+      if (object === undefined) continue;
+      const name = { namespace: seen.namespace, name: seen.name };
+      const content = contentOf(object['metadata']);
+      await steer.write({ resource: RESOURCES.service, name, key: directive.key, text: undefined, content });
+    }
+  }
+
+  async function remove({ made }: Left, plural: string): Promise<void> {
+    for (const { resource, seen } of made) {
+      if (resource.plural !== plural || seen.isDeleting) continue;
+      await gone(api.delete(resource, { namespace: seen.namespace, name: seen.name }, { uid: seen.uid }));
+    }
+  }
+
+  async function workload(wish: AbandonedPlan['workload'], { deployment, directive, key }: Left): Promise<void> {
+    if (wish === 'keep' || deployment === undefined || directive?.action.type !== 'workload') return;
+    const { style, stable, onDelete } = directive.action;
+    const kept = { type: 'workload', style, stable, ...(onDelete === undefined ? {} : { onDelete }) } as const;
+    const wanted = wish === 'given back' ? undefined : encodeDirective({ ...directive, action: { ...kept, ...wish } });
+    if (wanted === encodeDirective(directive) && steer.isInEffect(deployment.uid, deployment.content)) return;
+    const name = { namespace: deployment.namespace, name: deployment.name };
+    await steer.write({ resource: RESOURCES.deployment, name, key, text: wanted, content: deployment.content });
+  }
+
+  return async (rolloutKey: string, workloadName?: string): Promise<AbandonedTurn> => {
+    const left = leftOf(rolloutKey, kinds, scenes, workloadName);
+    if (left === undefined) {
+      quietSince.delete(rolloutKey);
+      return { state: 'over', held: undefined };
+    }
+    const now = clock.now().getTime();
+    const steered = left.gateways.length + left.made.filter(({ resource }) => resource.plural === 'ingresses').length;
+    if (steered > 0) quietSince.delete(rolloutKey);
+    else if (!quietSince.has(rolloutKey)) quietSince.set(rolloutKey, now);
+    const { scene, deployment, directive, rollout } = left;
+    const sight = { rollout, scene, isVerified: steer.isInEffect };
+    const extra = deployment && scene.canaryOf(deployment.name);
+    const action = directive?.action.type === 'workload' ? directive.action : undefined;
+    const plan = planAbandoned(
+      {
+        observed: {
+          style: action?.style ?? 'partition',
+          workload: deployment && workloadOf(deployment, sight),
+          canary: extra && canaryOf(extra, scene),
+          services: left.stableServices.map((name): ServicePair => servicePair(name, sight)),
+        },
+        held:
+          action === undefined || directive === undefined
+            ? undefined
+            : { stable: action.stable, revision: directive.revision, onDelete: action.onDelete ?? 'hold' },
+        steered,
+        quietSince: quietSince.get(rolloutKey),
+      },
+      now,
+    );
+    if (plan.traffic === 'none') await untraffic(left);
+    if (plan.pins === 'none') await unpin(left);
+    if (plan.canaryServices === 'absent') await remove(left, RESOURCES.service.plural);
+    if (plan.canaryDeployment === 'absent') await remove(left, RESOURCES.deployment.plural);
+    if (deployment !== undefined)
+      await writeSets(api, plan.sets, { scene, workloadName: deployment.name, namespace: deployment.namespace });
+    await workload(plan.workload, left);
+    const held = plan.state === 'held' ? left.workload : undefined;
+    return { state: plan.state, held, ...(plan.after === undefined ? {} : { afterMilliseconds: plan.after }) };
+  };
+}
+
+type Left = {
+  readonly rollout: { readonly metadata: { readonly namespace: string; readonly name: string } };
+  readonly scene: Scene;
+  readonly key: string;
+  readonly workload: Carrier | undefined;
+  readonly deployment: DeploymentSeen | undefined;
+  readonly directive: Directive | undefined;
+  readonly services: readonly Carrier[];
+  readonly gateways: readonly Carrier[];
+  readonly made: ReturnType<Kinds['madeFor']>;
+  /** Services that are pinned, or have a canary Service. */
+  readonly stableServices: readonly string[];
+};
+
+/** Undefined when nothing is left. */
+function leftOf(rolloutKey: string, kinds: Kinds, scenes: Scenes, workloadName: string | undefined): Left | undefined {
+  const active = kinds.carriersOf(rolloutKey).filter(({ directive }) => !directive.isArmed);
+  const made = kinds.madeFor(rolloutKey);
+  if (active.length === 0 && made.length === 0) return undefined;
+  const [namespace = '', name = ''] = rolloutKey.split('/');
+  const scene = scenes.of(namespace, rolloutKey);
+  const isOf = (plural: string) => (carrier: Carrier) => carrier.resource.plural === plural;
+  const [deployments, services] = [RESOURCES.deployment.plural, RESOURCES.service.plural];
+  const workload = active.find(isOf(deployments));
+  const named = workload?.seen.name ?? workloadName;
+  const deployment = named === undefined ? undefined : scene.deployment(named);
+  const pinned = active.filter(isOf(services));
+  const suffix = canaryName('');
+  const canaries = made.flatMap(({ resource, seen }) =>
+    resource.plural === services && seen.name.endsWith(suffix) ? [seen.name.slice(0, -suffix.length)] : [],
+  );
+  return {
+    rollout: { metadata: { namespace, name } },
+    scene,
+    key: workload?.directive.key ?? '',
+    workload,
+    deployment,
+    directive: workload && readDirective(workload.directive.key, workload.directive.text),
+    services: pinned,
+    gateways: active.filter((carrier) => !isOf(deployments)(carrier) && !isOf(services)(carrier)),
+    made,
+    stableServices: [...new Set([...pinned.map(({ seen }) => seen.name), ...canaries])],
+  };
+}

@@ -1,0 +1,132 @@
+import type { OnDelete } from '../api/names.ts';
+import type { Observed, SetWish, WorkloadWish } from './observed.ts';
+import { backwards, ownRoom, type Versions, versionsOf } from './pods.ts';
+
+/** What is left of a release whose Rollout is gone. Everything that has to be known stands on the objects themselves. */
+export type Abandoned = {
+  /** `workload`, `canary`, and `services` as far as they are pinned or have a canary Service. */
+  readonly observed: Pick<Observed, 'style' | 'workload' | 'canary' | 'services'>;
+  /** Of the workload's directive; undefined where it carries none: it is its owner's again, or gone. */
+  readonly held: { readonly stable: string; readonly revision: string; readonly onDelete: OnDelete } | undefined;
+  /** Gateway objects that still carry a directive, and canary Ingresses. */
+  readonly steered: number;
+  /** Since when nothing leads to the new version, in milliseconds; undefined while something does. */
+  readonly quietSince: number | undefined;
+};
+
+/** What to do next, and how far it is. */
+export type AbandonedPlan = {
+  /** `given back`: the directive goes, and the workload is its owner's again. */
+  readonly workload: WorkloadWish | 'given back' | 'keep';
+  readonly sets: readonly SetWish[];
+  readonly canaryDeployment: 'absent' | 'keep';
+  readonly traffic: 'none' | 'keep';
+  readonly pins: 'none' | 'keep';
+  readonly canaryServices: 'absent' | 'keep';
+  /** `held`: it stays so until somebody decides; `over`: nothing is left. */
+  readonly state: 'goes on' | 'held' | 'over';
+  readonly after: number | undefined;
+};
+
+/** A Rollout that is gone can no longer say how long proxies use what they knew. */
+const GRACE_MILLISECONDS = 3_000;
+
+const NOTHING: AbandonedPlan = {
+  workload: 'keep',
+  sets: [],
+  canaryDeployment: 'keep',
+  traffic: 'keep',
+  pins: 'keep',
+  canaryServices: 'keep',
+  state: 'goes on',
+  after: undefined,
+};
+
+/**
+ * What becomes of a release whose Rollout was deleted in the middle (annotation `sluice.dev/on-delete`, kept in the
+ * workload's directive): pure.
+ *
+ * ```
+ *  hold      old version grows ─► traffic ─► grace ─► canary Services go ─► held: the workload waits for its owner
+ *  rollback  …                                                            ─► new pods go ─► Services open ─► held
+ *  the old template is applied …                                          ─► new pods go ─► Services open ─► given back
+ *  complete  Services open ─► endpoints ─► traffic ─► grace ─► canary Services go ─► given back: native rollout
+ * ```
+ */
+export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
+  const { observed, held, steered, quietSince } = left;
+  const { workload } = observed;
+  if (workload === undefined || held === undefined) return unheld(left, now);
+  const { stable, revision, onDelete } = held;
+  const versions = versionsOf(observed, stable, revision);
+  // Which version served before nobody can say: it is left to its owner.
+  if (versions.stable === undefined) return { ...NOTHING, state: 'held' };
+  const isBack = revision === stable;
+  if (onDelete === 'complete' && !isBack) return completed(left, versions, now);
+  const { ready } = versions.stable;
+  const isAble = ready + ownRoom(workload).unavailable >= workload.replicas;
+  const others = [versions.canary, ...versions.others].reduce((sum, set) => sum + (set?.ready ?? 0), 0);
+  const grown = backwards(observed, versions, false);
+  if (!isAble && others > 0) return { ...NOTHING, ...pods(grown) };
+  if (steered > 0) return { ...NOTHING, traffic: 'none' };
+  const wait = graceLeft(quietSince, now);
+  if (wait > 0) return { ...NOTHING, after: wait };
+  const canaryServices = 'absent';
+  if (onDelete === 'hold' && !isBack) return { ...NOTHING, ...pods(grown), canaryServices, state: 'held' };
+  const back = backwards(observed, versions, true);
+  if (!back.isReached) return { ...NOTHING, ...pods(back), canaryServices };
+  if (isPinned(left)) return { ...NOTHING, canaryServices, pins: 'none' };
+  if (!isBack) return { ...NOTHING, canaryServices, state: 'held' };
+  return { ...NOTHING, canaryServices, ...givenBack(left) };
+}
+
+function completed(left: Abandoned, versions: Versions, now: number): AbandonedPlan {
+  const { observed, steered, quietSince } = left;
+  if (isPinned(left)) return { ...NOTHING, pins: 'none' };
+  const all = (versions.stable?.ready ?? 0) + (versions.canary?.ready ?? 0);
+  if (steered > 0) {
+    const isOpen = observed.services.every(({ ready }) => ready >= all);
+    return isOpen ? { ...NOTHING, traffic: 'none' } : NOTHING;
+  }
+  const wait = graceLeft(quietSince, now);
+  if (wait > 0) return { ...NOTHING, after: wait };
+  return { ...NOTHING, canaryServices: 'absent', canaryDeployment: 'absent', ...givenBack(left) };
+}
+
+/** The workload needs nothing of us any more: what else is left of the release only has to go, traffic first. */
+function unheld(left: Abandoned, now: number): AbandonedPlan {
+  if (left.steered > 0) return { ...NOTHING, traffic: 'none' };
+  const wait = graceLeft(left.quietSince, now);
+  if (wait > 0) return { ...NOTHING, after: wait };
+  if (isPinned(left)) return { ...NOTHING, pins: 'none' };
+  const sets = unmarked(left);
+  return { ...NOTHING, sets, canaryServices: 'absent', canaryDeployment: 'absent', state: 'over' };
+}
+
+/** Floors would keep the native controller from what it has to do. */
+function givenBack(left: Abandoned): Partial<AbandonedPlan> {
+  const sets = unmarked(left);
+  return sets.length > 0 ? { sets } : { workload: 'given back', state: 'over' };
+}
+
+function unmarked({ observed }: Abandoned): SetWish[] {
+  const marked = (observed.workload?.sets ?? []).filter(({ floor, podMetadata }) => floor !== '' || podMetadata !== '');
+  return marked.map(({ name }): SetWish => ({ name, floor: '', podMetadata: '' }));
+}
+
+function pods({ wish }: ReturnType<typeof backwards>): Partial<AbandonedPlan> {
+  const { workload = 'keep', sets = [], canaryDeployment } = wish;
+  return {
+    workload: workload === 'armed' ? 'keep' : workload,
+    sets,
+    canaryDeployment: canaryDeployment === 'absent' ? 'absent' : 'keep',
+  };
+}
+
+function isPinned({ observed }: Abandoned): boolean {
+  return observed.services.some(({ pin }) => pin !== undefined);
+}
+
+function graceLeft(quietSince: number | undefined, now: number): number {
+  return quietSince === undefined ? GRACE_MILLISECONDS : Math.max(0, quietSince + GRACE_MILLISECONDS - now);
+}
