@@ -178,12 +178,17 @@ export function backwards(
  * The set of the old version at full size and with the user's own minReadySeconds: a set that was the new one in a release
  * before still has the one under which no pod counts as available, and would be the first to go (attacks F2).
  */
-function restored({ name, desired, scaledFor, minReadySeconds }: ReplicaSet, { replicas, own }: Workload): SetWish[] {
+function restored(
+  { name, desired, scaledFor, minReadySeconds, template }: ReplicaSet,
+  { replicas, own, template: current }: Workload,
+): SetWish[] {
+  // The native controller keeps the set of the current template at what the Deployment says, and gives it back with it.
+  const isOwn = minReadySeconds < NEVER_AVAILABLE || template === current;
   const isSized = desired === replicas && (replicas === 0 || scaledFor === undefined || scaledFor === replicas);
   const wish: SetWish = {
     name,
     ...(isSized ? {} : { replicas, scaledFor: replicas }),
-    ...(minReadySeconds < NEVER_AVAILABLE ? {} : { minReadySeconds: own.minReadySeconds }),
+    ...(isOwn ? {} : { minReadySeconds: own.minReadySeconds }),
   };
   return Object.keys(wish).length === 1 ? [] : [wish];
 }

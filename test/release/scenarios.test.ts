@@ -181,6 +181,22 @@ test.each(styles)(
   },
 );
 
+test('canary: the old version, applied again, scaled to 0, of a Rollout that is deleted and created again: comes to rest', async () => {
+  const world = await opened({ strategy: canary });
+  world.release('v2');
+  await world.pass(1.1);
+  world.release('v1');
+  await world.pass(0.1);
+  world.scale(0);
+  await world.pass(0.1);
+  world.cluster.erase(RESOURCES.rollout, { namespace: 'shop', name: 'web' });
+  world.plan(canary);
+  await world.pass(10);
+  world.scale(10);
+  await world.until('the end', () => world.stands() === 'Healthy' && world.ready()['v1'] === 10);
+  expect(leftovers(world)).toEqual([]);
+});
+
 test.each(styles)('%s: abort takes everything back and holds the version; retry begins again', async (_, strategy) => {
   const world = await pausedAtStep1({ strategy });
   world.request({}, { request: 'abort' });
@@ -488,6 +504,7 @@ test.each<[string, JsonMap]>([
   await world.pass(30);
   world.release('v1');
   await world.until('the end', () => world.stands() === 'Healthy');
+  await world.pass(5); // its owner's maxUnavailable lets two more pods come back after the end
   expect(world.ready()).toEqual({ v1: 10 });
   expect(leftovers(world)).toEqual([]);
 });
