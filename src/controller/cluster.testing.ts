@@ -13,12 +13,21 @@ export const VIRTUAL_SERVICE: Resource = {
   namespaced: true,
 };
 
+export const DESTINATION_RULE: Resource = {
+  ...VIRTUAL_SERVICE,
+  plural: 'destinationrules',
+  kind: 'DestinationRule',
+};
+
 /** One API server in memory: real optimistic locking, merge patches, watches that tell of every change a moment later. */
 export class TestCluster implements Api, Watcher {
   readonly objects = new Map<string, JsonMap>();
   readonly writes: string[] = [];
   readonly kinds = new Map<string, Resource>(
-    [...Object.values(RESOURCES), VIRTUAL_SERVICE].map((resource) => [`${resource.group}/${resource.kind}`, resource]),
+    [...Object.values(RESOURCES), VIRTUAL_SERVICE, DESTINATION_RULE].map((resource) => [
+      `${resource.group}/${resource.kind}`,
+      resource,
+    ]),
   );
   readonly forbidden = new Set<string>();
   /** Kinds whose watches are opened and say nothing. */

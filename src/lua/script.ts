@@ -43,6 +43,17 @@ export class ScriptError extends Error {
   }
 }
 
+/** A line of its own in a script: its objects say what can be led to, and lead nothing there themselves. */
+const DESTINATIONS = /^--[ \t]*sluice: defines destinations[ \t]*$/m;
+
+/**
+ * Whether a script is for objects such as Istio's DestinationRule: they are rewritten before traffic moves, and taken back
+ * only when nothing leads to what they define any more. It says so by the line `-- sluice: defines destinations`.
+ */
+export function definesDestinations({ text }: Script): boolean {
+  return DESTINATIONS.test(text);
+}
+
 /** `require("weights")`, `require 'weights'`: the only way to name a module, so that a script's modules are known before it runs. */
 const REQUIRE = /\brequire\s*\(?\s*(["'])([^"'\n]+)\1/g;
 

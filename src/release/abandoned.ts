@@ -1,5 +1,6 @@
 import type { OnDelete } from '../api/names.ts';
-import type { Observed, SetWish, WorkloadWish } from './observed.ts';
+import type { Observed, PodWish, SetWish, WorkloadWish } from './observed.ts';
+import { bearers, givenBack as reverted } from './pod-metadata.ts';
 import { backwards, ownRoom, type Versions, versionsOf } from './pods.ts';
 
 /** What is left of a release whose Rollout is gone. Everything that has to be known stands on the objects themselves. */
@@ -8,7 +9,7 @@ export type Abandoned = {
   readonly observed: Pick<Observed, 'style' | 'workload' | 'canary' | 'services'>;
   /** Of the workload's directive; undefined where it carries none: it is its owner's again, or gone. */
   readonly held: { readonly stable: string; readonly revision: string; readonly onDelete: OnDelete } | undefined;
-  /** Gateway objects that still carry a directive, and canary Ingresses. */
+  /** Gateway objects that still carry a directive and lead traffic somewhere, and canary Ingresses. */
   readonly steered: number;
   /** Since when nothing leads to the new version, in milliseconds; undefined while something does. */
   readonly quietSince: number | undefined;
@@ -22,7 +23,9 @@ export type AbandonedPlan = {
   readonly canaryDeployment: 'absent' | 'keep';
   readonly traffic: 'none' | 'keep';
   readonly pins: 'none' | 'keep';
-  readonly canaryServices: 'absent' | 'keep';
+  /** Canary Services, and what defines other destinations. */
+  readonly destinations: 'absent' | 'keep';
+  readonly pods: readonly PodWish[];
   /** `held`: it stays so until somebody decides; `over`: nothing is left. */
   readonly state: 'goes on' | 'held' | 'over';
   readonly after: number | undefined;
@@ -37,7 +40,8 @@ const NOTHING: AbandonedPlan = {
   canaryDeployment: 'keep',
   traffic: 'keep',
   pins: 'keep',
-  canaryServices: 'keep',
+  destinations: 'keep',
+  pods: [],
   state: 'goes on',
   after: undefined,
 };
@@ -47,10 +51,10 @@ const NOTHING: AbandonedPlan = {
  * workload's directive): pure.
  *
  * ```
- *  hold      old version grows ─► traffic ─► grace ─► canary Services go ─► held: the workload waits for its owner
- *  rollback  …                                                            ─► new pods go ─► Services open ─► held
- *  the old template is applied …                                          ─► new pods go ─► Services open ─► given back
- *  complete  Services open ─► endpoints ─► traffic ─► grace ─► canary Services go ─► given back: native rollout
+ *  hold      old version grows ─► traffic ─► grace ─► destinations go ─► held: the workload waits for its owner
+ *  rollback  …                                                         ─► new pods go ─► Services open ─► held
+ *  the old template is applied …                                       ─► new pods go ─► Services open ─► given back
+ *  complete  Services open ─► endpoints ─► traffic ─► grace ─► destinations go ─► given back: native rollout
  * ```
  */
 export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
@@ -71,13 +75,13 @@ export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
   if (steered > 0) return { ...NOTHING, traffic: 'none' };
   const wait = graceLeft(quietSince, now);
   if (wait > 0) return { ...NOTHING, after: wait };
-  const canaryServices = 'absent';
-  if (onDelete === 'hold' && !isBack) return { ...NOTHING, ...pods(grown), canaryServices, state: 'held' };
+  const destinations = 'absent';
+  if (onDelete === 'hold' && !isBack) return { ...NOTHING, ...pods(grown), destinations, state: 'held' };
   const back = backwards(observed, versions, true);
-  if (!back.isReached) return { ...NOTHING, ...pods(back), canaryServices };
-  if (isPinned(left)) return { ...NOTHING, canaryServices, pins: 'none' };
-  if (!isBack) return { ...NOTHING, canaryServices, state: 'held' };
-  return { ...NOTHING, canaryServices, ...givenBack(left) };
+  if (!back.isReached) return { ...NOTHING, ...pods(back), destinations };
+  if (isPinned(left)) return { ...NOTHING, destinations, pins: 'none' };
+  if (!isBack) return { ...NOTHING, destinations, state: 'held' };
+  return { ...NOTHING, destinations, ...givenBack(left) };
 }
 
 function completed(left: Abandoned, versions: Versions, now: number): AbandonedPlan {
@@ -86,11 +90,12 @@ function completed(left: Abandoned, versions: Versions, now: number): AbandonedP
   const all = (versions.stable?.ready ?? 0) + (versions.canary?.ready ?? 0);
   if (steered > 0) {
     const isOpen = observed.services.every(({ ready }) => ready >= all);
-    return isOpen ? { ...NOTHING, traffic: 'none' } : NOTHING;
+    // Where labels tell the versions apart, half of the new pods have to be on the side that gets everything.
+    return isOpen ? { ...NOTHING, traffic: 'none', pods: relabelled(left, 'half') } : NOTHING;
   }
   const wait = graceLeft(quietSince, now);
   if (wait > 0) return { ...NOTHING, after: wait };
-  return { ...NOTHING, canaryServices: 'absent', canaryDeployment: 'absent', ...givenBack(left) };
+  return { ...NOTHING, destinations: 'absent', canaryDeployment: 'absent', ...givenBack(left) };
 }
 
 /** The workload needs nothing of us any more: what else is left of the release only has to go, traffic first. */
@@ -99,14 +104,26 @@ function unheld(left: Abandoned, now: number): AbandonedPlan {
   const wait = graceLeft(left.quietSince, now);
   if (wait > 0) return { ...NOTHING, after: wait };
   if (isPinned(left)) return { ...NOTHING, pins: 'none' };
-  const sets = unmarked(left);
-  return { ...NOTHING, sets, canaryServices: 'absent', canaryDeployment: 'absent', state: 'over' };
+  const [sets, pods] = [unmarked(left), relabelled(left, 'all')];
+  if (pods.length > 0) return { ...NOTHING, pods };
+  return { ...NOTHING, sets, destinations: 'absent', canaryDeployment: 'absent', state: 'over' };
 }
 
 /** Floors would keep the native controller from what it has to do. */
 function givenBack(left: Abandoned): Partial<AbandonedPlan> {
+  const pods = relabelled(left, 'all');
+  if (pods.length > 0) return { pods };
   const sets = unmarked(left);
   return sets.length > 0 ? { sets } : { workload: 'given back', state: 'over' };
+}
+
+/** What living pods get back of what the release gave them. */
+function relabelled({ observed }: Abandoned, how: 'half' | 'all'): PodWish[] {
+  return (observed.workload?.sets ?? []).flatMap((set) => {
+    const left = bearers(set);
+    const most = how === 'all' ? left.length : left.length - Math.floor(set.pods.length / 2);
+    return reverted(set, left.slice(0, Math.max(0, most)));
+  });
 }
 
 function unmarked({ observed }: Abandoned): SetWish[] {

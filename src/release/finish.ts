@@ -1,3 +1,4 @@
+import { joined } from './joining.ts';
 import { type Decision, go, type Look, merged, stay } from './look.ts';
 import { reach } from './network.ts';
 import type { SetWish } from './observed.ts';
@@ -48,7 +49,7 @@ function forward(look: Look): Decision {
     case 'END':
       return ended();
     default:
-      return opening(look, to('ResumeWorkload'));
+      return joined(look) ?? opening(look, to('ResumeWorkload'));
   }
 }
 
@@ -131,9 +132,10 @@ function resumed(look: Look, next: FinalisingStep): Decision {
   const { workload } = observed;
   if (workload === undefined) return to(next);
   const { replicas, updated, available, total } = workload;
-  // A floor would keep the native controller from taking the last old pod.
-  const sets = record.outcome === 'Success' ? unfloored(look) : unmarked(look);
-  if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
+  // A floor would keep the native controller from taking the last old pod; and when the workload is its owner's again,
+  // nothing leads to what else would be left of a Rollout that is deleted now.
+  const sets = unmarked(look);
+  if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the marks of the release to go from ReplicaSets' });
   const isFree = workload.directive === undefined && workload.isInEffect && workload.isObserved;
   const isRolled = updated >= replicas && total <= updated && available + ownRoom(workload).unavailable >= replicas;
   if (isFree && (record.outcome !== 'Success' || isRolled || workload.own.isPaused)) return to(next);
@@ -159,11 +161,6 @@ function released(look: Look): Decision {
 function unmarked({ observed }: Look): SetWish[] {
   const marked = (observed.workload?.sets ?? []).filter(({ floor, podMetadata }) => floor !== '' || podMetadata !== '');
   return marked.map(({ name }): SetWish => ({ name, floor: '', podMetadata: '' }));
-}
-
-function unfloored({ observed }: Look): SetWish[] {
-  const marked = (observed.workload?.sets ?? []).filter(({ floor }) => floor !== '');
-  return marked.map(({ name }): SetWish => ({ name, floor: '' }));
 }
 
 /** The new version stays stored, and nothing of it runs. */

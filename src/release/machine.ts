@@ -5,7 +5,7 @@ import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay }
 import { reach } from './network.ts';
 import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
-import { podLabels } from './pod-labels.ts';
+import { podMetadata } from './pod-metadata.ts';
 import { backwards, ownRoom, rest, towards } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
 import { retreat } from './retreat.ts';
@@ -323,7 +323,7 @@ function stepUpgrade(look: Look): Decision {
   if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
   const planned = weightOf(step) ?? 0;
   const now = (before?.settled.traffic ?? record.traffic).weight ?? 0;
-  const share = isSteered ? 100 - Math.min(now, planned) : undefined;
+  const share = isSteered ? stableShare(look, Math.min(now, planned)) : undefined;
   const options = { failureThreshold: settings.failureThreshold, comesBack: planned < now };
   const pods = (mayExceed: boolean) =>
     towards(target(record.step), share, observed, versions, { ...options, mayExceed });
@@ -379,13 +379,23 @@ function floors({ observed, versions, target, record }: Look, { weight, hasMatch
   );
 }
 
+/**
+ * What the old version needs pods for while the new one gets `weight`. Where labels tell the versions behind one Service
+ * apart, the old version's only pod stays to the end: it has the traffic while the new one's gets its own labels back.
+ */
+function stableShare({ observed, settings }: Look, weight: number): number {
+  const isTold = !settings.hasCanaryServices && Object.keys(settings.podMetadata.labels ?? {}).length > 0;
+  return isTold && observed.workload?.replicas === 1 ? 100 : 100 - weight;
+}
+
 function stepNetwork({ settings, step, record, place }: Look): ReturnType<typeof reach> | undefined {
   if (!steersTraffic(settings, step)) return undefined;
   return reach({ to: 'split', traffic: { step: record.step, weight: undefined } }, place);
 }
 
-function stepPods({ observed, versions, settings, step, record, target }: Look): ReturnType<typeof towards> {
-  const share = steersTraffic(settings, step) ? 100 - (weightOf(step) ?? 0) : undefined;
+function stepPods(look: Look): ReturnType<typeof towards> {
+  const { observed, versions, settings, step, record, target } = look;
+  const share = steersTraffic(settings, step) ? stableShare(look, weightOf(step) ?? 0) : undefined;
   const options = { failureThreshold: settings.failureThreshold, mayExceed: true, comesBack: false };
   return towards(target(record.step), share, observed, versions, options);
 }
@@ -458,7 +468,7 @@ function planOf(look: Look, decision: Extract<Decision, { kind: 'stay' }>, event
     record: decision.record,
     phase: phaseOf(look),
     message: decision.message,
-    wish: { ...KEEP, ...merged(decision.wish, podLabels(look)) },
+    wish: { ...KEEP, ...merged(decision.wish, podMetadata(look)) },
     events,
     afterMilliseconds: decision.after,
     isStalled: look.isStalled && !decision.isExpected,

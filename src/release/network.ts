@@ -62,6 +62,9 @@ export type Place = {
  *  stable:                                              gateways ─► grace
  *  open:   unpin ─► endpoints of both versions ready ─► gateways ─► grace ─► canary Services go
  * ```
+ *
+ * Objects that only define destinations come with the canary Services, and go with them. Where the versions share one
+ * Service, they come before the pods of the new version do.
  */
 export function reach(goal: NetworkGoal, place: Place): Reach {
   if (goal.to === 'stable') return steered('none', {}, place);
@@ -69,8 +72,18 @@ export function reach(goal: NetworkGoal, place: Place): Reach {
   if (goal.to === 'open') return opened(place);
   // Without a canary Service both versions stand behind the stable one, and the gateway tells their pods apart.
   const { hasCanaryServices } = settingsOf(place.observed.rollout);
-  if (!hasCanaryServices) return goal.to === 'pinned' ? reached({}, place.record) : steered(goal.traffic, {}, place);
+  if (!hasCanaryServices) return shared(goal.to === 'pinned' ? undefined : goal.traffic, place);
   return pinned(goal.to === 'pinned' ? undefined : goal.traffic, place);
+}
+
+function shared(traffic: GatewayTraffic | undefined, place: Place): Reach {
+  const wish: Partial<Wish> = { destinations: 'present' };
+  if (!isDefined(place)) return waiting('the objects that define destinations', wish, place.record);
+  return traffic === undefined ? reached(wish, place.record) : steered(traffic, wish, place);
+}
+
+function isDefined({ observed }: Place): boolean {
+  return observed.destinations.every(({ traffic, isInEffect }) => typeof traffic === 'object' && isInEffect);
 }
 
 function pinned(traffic: GatewayTraffic | undefined, place: Place): Reach {
@@ -82,8 +95,8 @@ function pinned(traffic: GatewayTraffic | undefined, place: Place): Reach {
     return waiting('the stable Services to select the old version only', pin, record);
   if (traffic === undefined) return reached(pin, record);
   if (versions.canary === undefined) return waiting('the pods of the new version', pin, record);
-  const both: Partial<Wish> = { ...pin, canaryService: versions.canary };
-  if (!services.every(({ canary }) => canary?.revision === versions.canary))
+  const both: Partial<Wish> = { ...pin, canaryService: versions.canary, destinations: 'present' };
+  if (!services.every(({ canary }) => canary?.revision === versions.canary) || !isDefined(place))
     return waiting('the canary Services', both, record);
   // Traffic that is there stays: to take it away where pods fall ill would be a decision of its own.
   const isReady = services.every(({ canary }) => (canary?.ready ?? 0) >= Math.max(1, versions.canaryReady));
@@ -108,8 +121,10 @@ function opened(place: Place): Reach {
   if (!quiet.isReached) return { ...quiet, stage: 'FinalisingStepRouteTrafficToStable' };
   return {
     ...quiet,
-    wish: { ...quiet.wish, canaryService: 'absent' },
-    isReached: services.every(({ canary }) => canary === undefined),
+    wish: { ...quiet.wish, canaryService: 'absent', destinations: 'absent' },
+    isReached:
+      services.every(({ canary }) => canary === undefined) &&
+      observed.destinations.every(({ traffic, isInEffect }) => traffic === 'none' && isInEffect),
     waitingFor: 'the canary Services to be removed',
     stage: 'RemoveCanaryService',
   };
@@ -123,7 +138,7 @@ export function isGoing({ gateways }: Observed): boolean {
 function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: Place): Reach {
   const { observed, record, now, graceMilliseconds } = place;
   const all: Partial<Wish> = { ...wish, traffic };
-  const name = traffic === 'none' ? 'none' : `step ${traffic.step}, weight ${traffic.weight ?? 'as planned'}`;
+  const name = networkName(traffic);
   const isThere = observed.gateways.every((gateway) => gateway.isInEffect && isSameTraffic(gateway.traffic, traffic));
   if (!isThere) {
     const settled = { ...settledOf(record), network: name, networkTime: undefined };
@@ -142,6 +157,11 @@ function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: P
     after: left,
     settled,
   };
+}
+
+/** How a record names what gateway objects are to do. */
+export function networkName(traffic: GatewayTraffic | 'none'): string {
+  return traffic === 'none' ? 'none' : `step ${traffic.step}, weight ${traffic.weight ?? 'as planned'}`;
 }
 
 /** Whether a gateway object does what is wished for. */

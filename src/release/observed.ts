@@ -1,5 +1,6 @@
 import type { Rollout } from '../api/generated.ts';
 import type { Directive, Style } from '../rewrite/directive.ts';
+import type { PodMetadata } from '../rollout/pod-metadata.ts';
 import type { Amount } from './replicas.ts';
 
 /** A ReplicaSet of the workload, or of its canary Deployment. */
@@ -21,16 +22,13 @@ export type ReplicaSet = {
   readonly scaledFor: number | undefined;
   /** What its pods get at their creation (see `src/rollout/pod-metadata.ts`); empty for nothing. */
   readonly podMetadata: string;
+  /** What its template says of its pods. */
+  readonly templateMetadata: PodMetadata;
   /** Its pods that are not being deleted. */
   readonly pods: readonly Pod[];
 };
 
-export type Pod = {
-  readonly name: string;
-  /** Labels `rollouts.kruise.io/rollout-id` and `rollout-batch-id`; empty without. */
-  readonly rolloutId: string;
-  readonly batchId: string;
-};
+export type Pod = PodMetadata & { readonly name: string };
 
 /** The Deployment that is released. */
 export type Workload = {
@@ -113,7 +111,12 @@ export type Observed = {
   readonly workload: Workload | undefined;
   readonly canary: CanaryDeployment | undefined;
   readonly services: readonly ServicePair[];
+  /** Labels by which the workload or a stable Service selects its pods. */
+  readonly selectingLabels: readonly string[];
+  /** Objects that lead traffic to Services. */
   readonly gateways: readonly Gateway[];
+  /** Objects that say what can be led to: subsets of a Service, say. Like canary Services they come before traffic, and go after it. */
+  readonly destinations: readonly Gateway[];
 };
 
 /**
@@ -131,11 +134,17 @@ export type Wish = {
   /** The `pod-template-hash` that canary Services select. */
   readonly canaryService: string | 'absent' | 'keep';
   readonly traffic: GatewayTraffic | 'none' | 'keep';
-  /** Labels that pods of the new version lack. */
+  readonly destinations: 'present' | 'absent' | 'keep';
+  /** Labels and annotations that pods of the new version lack, or are to lose. */
   readonly pods: readonly PodWish[];
 };
 
-export type PodWish = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+export type PodWish = {
+  readonly name: string;
+  /** Null takes one away. */
+  readonly labels: Readonly<Record<string, string | null>>;
+  readonly annotations: Readonly<Record<string, string | null>>;
+};
 
 export type WorkloadWish = {
   readonly paused: boolean;
@@ -166,5 +175,6 @@ export const KEEP: Wish = {
   pin: 'keep',
   canaryService: 'keep',
   traffic: 'keep',
+  destinations: 'keep',
   pods: [],
 };

@@ -1,6 +1,7 @@
 import type { CanaryStep, Rollout, TrafficRoutingRef } from '../api/generated.ts';
 import { ANNOTATIONS, ON_DELETE, type OnDelete } from '../api/names.ts';
 import { stepsOf } from '../rollout/directives.ts';
+import type { PodMetadata } from '../rollout/pod-metadata.ts';
 import type { GatewayTraffic } from './observed.ts';
 import type { Amount } from './replicas.ts';
 
@@ -11,6 +12,8 @@ export type ReleaseSettings = {
   /** Both versions stand behind the stable Services where none are generated, and the gateway tells their pods apart. */
   readonly hasCanaryServices: boolean;
   readonly failureThreshold: Amount | undefined;
+  /** What pods of the new version bear beside what their template says (`patchPodTemplateMetadata`). */
+  readonly podMetadata: Partial<PodMetadata>;
   readonly graceMilliseconds: number;
   readonly deadlineMilliseconds: number;
   readonly onFailure: 'pause' | 'rollback';
@@ -36,6 +39,7 @@ export function settingsOf(rollout: Rollout): ReleaseSettings {
     routings,
     hasCanaryServices: routings.length > 0 && strategy.disableGenerateCanaryService !== true,
     failureThreshold: strategy.failureThreshold,
+    podMetadata: canary?.patchPodTemplateMetadata ?? {},
     graceMilliseconds: 1000 * Math.max(0, ...grace),
     deadlineMilliseconds: 1000 * (strategy.progressDeadlineSeconds ?? DEFAULT_DEADLINE_SECONDS),
     onFailure: strategy.onFailure ?? 'pause',

@@ -7,9 +7,25 @@ type Texts = Readonly<Record<string, string>>;
 /** What pods of a ReplicaSet get at their creation, beyond what its template says. */
 export type PodMetadata = { readonly labels: Texts; readonly annotations: Texts };
 
+export const NO_POD_METADATA: PodMetadata = { labels: {}, annotations: {} };
+
+/** The labels and annotations of an object's metadata, or of a pod template's. */
+export function metadataTexts(metadata: Json | undefined): PodMetadata {
+  return {
+    labels: texts(member(metadata, 'labels'), () => true),
+    annotations: texts(member(metadata, 'annotations'), () => true),
+  };
+}
+
 /** The annotation's text, with the keys in order, so that equal metadata have equal texts. */
 export function encodePodMetadata({ labels, annotations }: PodMetadata): string {
   return JSON.stringify({ labels: sorted(labels), annotations: sorted(annotations) });
+}
+
+/** The annotation's text read back; undefined where it is none. Keys and values are as they were written. */
+export function decodePodMetadata(text: string): PodMetadata | undefined {
+  const read = decoded(text);
+  return read && metadataTexts(read);
 }
 
 /**
@@ -63,7 +79,8 @@ function texts(value: Json | undefined, isFit: (key: string, value: string) => b
   return Object.fromEntries(fit);
 }
 
-function selectorKeys(selector: Json | undefined): ReadonlySet<string> {
+/** Labels that a selector (apps/v1) looks at, and the one that ReplicaSets of a Deployment tell their pods apart by. */
+export function selectorKeys(selector: Json | undefined): ReadonlySet<string> {
   const { matchLabels, matchExpressions } = isMap(selector) ? selector : {};
   const expressions = isList(matchExpressions) ? matchExpressions : [];
   return new Set([

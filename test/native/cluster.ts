@@ -1,5 +1,11 @@
 import type { Api } from '../../src/controller/api.ts';
-import { mergePatch, path, TestCluster, VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
+import {
+  DESTINATION_RULE,
+  mergePatch,
+  path,
+  TestCluster,
+  VIRTUAL_SERVICE,
+} from '../../src/controller/cluster.testing.ts';
 import { equal } from '../../src/json/equal.ts';
 import { at, isList, type Json, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
@@ -113,7 +119,13 @@ export class NativeCluster extends TestCluster {
     this.#options = options;
     this.#random = seeded(options.seed ?? 1);
     this.kinds.set('apps/ReplicaSet', REPLICA_SET);
-    for (const resource of [RESOURCES.deployment, RESOURCES.service, RESOURCES.ingress, VIRTUAL_SERVICE])
+    for (const resource of [
+      RESOURCES.deployment,
+      RESOURCES.service,
+      RESOURCES.ingress,
+      VIRTUAL_SERVICE,
+      DESTINATION_RULE,
+    ])
       this.#guarded.add(kindOf(resource));
     const { readyAfter = () => 1_000, terminatesAfter = 1_000 } = options;
     this.#native = new NativeControllers(

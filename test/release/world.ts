@@ -50,6 +50,8 @@ export type WorldOptions = {
   readonly replicas?: number;
   readonly annotations?: JsonMap;
   readonly spec?: JsonMap;
+  /** Of the pod template. */
+  readonly labels?: JsonMap;
   /** What else the user has. */
   readonly objects?: readonly JsonMap[];
   readonly native?: Partial<NativeClusterOptions>;
@@ -73,16 +75,15 @@ export const ROUTING: JsonMap = {
 
 const WEB = { namespace: 'shop', name: 'web' };
 
-function deployment(version: string, replicas: number | undefined, spec: JsonMap): JsonMap {
+function deployment(version: string, labels: JsonMap, spec: JsonMap): JsonMap {
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { namespace: 'shop', name: 'web' },
     spec: {
-      ...(replicas === undefined ? {} : { replicas }),
       selector: { matchLabels: { app: 'web' } },
       template: {
-        metadata: { labels: { app: 'web' } },
+        metadata: { labels },
         spec: { containers: [{ name: 'web', image: `web:${version}` }] },
       },
       ...spec,
@@ -93,6 +94,7 @@ function deployment(version: string, replicas: number | undefined, spec: JsonMap
 /** Opens the shop with version v1 at full size and armed. */
 export async function openWorld(options: WorldOptions): Promise<World> {
   const { strategy, replicas = 10, spec = {}, annotations, objects = [], native = {}, onRest } = options;
+  const { labels = { app: 'web' } } = options;
   const clock = virtualClock();
   const scripts = new Map([...library.scripts.values()].map((script) => [script.hash, script]));
   const cluster = new NativeCluster({
@@ -110,7 +112,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, strategy: plan },
   });
   // Who scales keeps the number out of the source.
-  cluster.apply(deployment('v1', undefined, spec));
+  cluster.apply(deployment('v1', labels, spec));
   cluster.scale(WEB, replicas);
   cluster.apply({
     apiVersion: 'v1',
@@ -163,7 +165,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       await controller.close();
       controller = open();
     },
-    release: (version) => void cluster.apply(deployment(version, undefined, spec)),
+    release: (version) => void cluster.apply(deployment(version, labels, spec)),
     scale: (count) => void cluster.scale(WEB, count),
     plan: (plan) => void cluster.apply(rollout(plan)),
     request(fields, release = {}) {

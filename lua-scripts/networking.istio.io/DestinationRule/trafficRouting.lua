@@ -1,6 +1,7 @@
 -- Istio DestinationRule of the stable Service, when both versions share that Service: adds the subset `canary`, by the
 -- labels of the new version's pods (patchPodTemplateMetadata), or the label that Kruise Rollouts expects where the
 -- Rollout names none. Any other DestinationRule stays as it is.
+-- sluice: defines destinations
 local services = require("services")
 local tables = require("tables")
 

@@ -1,6 +1,7 @@
 import { canaryName } from '../../api/names.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { RESOURCES } from '../../kube/resource.ts';
+import { definesDestinations, type Script } from '../../lua/script.ts';
 import { type AbandonedPlan, planAbandoned } from '../../release/abandoned.ts';
 import type { ServicePair } from '../../release/observed.ts';
 import { type Directive, encodeDirective, readDirective } from '../../rewrite/directive.ts';
@@ -10,7 +11,7 @@ import { contentOf } from '../seen.ts';
 import { canaryOf, servicePair, workloadOf } from './observe.ts';
 import type { DeploymentSeen } from './scene-objects.ts';
 import type { Scene, Scenes } from './scenes.ts';
-import { gone, writeSets } from './sets.ts';
+import { gone, writePods, writeSets } from './sets.ts';
 import type { Steer } from './steer.ts';
 
 export type AbandonedOptions = {
@@ -18,6 +19,8 @@ export type AbandonedOptions = {
   readonly kinds: Kinds;
   readonly scenes: Scenes;
   readonly steer: Steer;
+  /** Scripts that are pinned, by hash. */
+  readonly script: (hash: string) => Script | undefined;
   readonly clock: Clock;
 };
 
@@ -33,16 +36,22 @@ export type AbandonedTurn = Pick<AbandonedPlan, 'state'> & {
  *
  * It takes the Rollout's `namespace/name`, and the workload's name where a Rollout of that name is there again.
  */
-export function createAbandoned({ api, kinds, scenes, steer, clock }: AbandonedOptions) {
+export function createAbandoned({ api, kinds, scenes, steer, script, clock }: AbandonedOptions) {
   /** Since when nothing leads to a new version; a restart makes the grace longer, never shorter. */
   const quietSince = new Map<string, number>();
 
-  async function untraffic(left: Left): Promise<void> {
-    for (const { resource, seen, directive } of left.gateways) {
+  async function undirect(carriers: readonly Carrier[]): Promise<void> {
+    for (const { resource, seen, directive } of carriers) {
       const name = { namespace: seen.namespace, name: seen.name };
       await steer.write({ resource, name, key: directive.key, text: undefined, content: seen.content });
     }
-    await remove(left, RESOURCES.ingress.plural);
+  }
+
+  /** Whether an object only says what can be led to. */
+  function isDestination({ directive: { key, text } }: Carrier): boolean {
+    const action = readDirective(key, text)?.action;
+    const used = action?.type === 'gateway' ? script(action.script.hash) : undefined;
+    return used !== undefined && definesDestinations(used);
   }
 
   async function unpin({ services, scene }: Left): Promise<void> {
@@ -79,7 +88,8 @@ export function createAbandoned({ api, kinds, scenes, steer, clock }: AbandonedO
       return { state: 'over', held: undefined };
     }
     const now = clock.now().getTime();
-    const steered = left.gateways.length + left.made.filter(({ resource }) => resource.plural === 'ingresses').length;
+    const routes = left.gateways.filter((carrier) => !isDestination(carrier));
+    const steered = routes.length + left.made.filter(({ resource }) => resource.plural === 'ingresses').length;
     if (steered > 0) quietSince.delete(rolloutKey);
     else if (!quietSince.has(rolloutKey)) quietSince.set(rolloutKey, now);
     const { scene, deployment, directive, rollout } = left;
@@ -103,9 +113,16 @@ export function createAbandoned({ api, kinds, scenes, steer, clock }: AbandonedO
       },
       now,
     );
-    if (plan.traffic === 'none') await untraffic(left);
+    await writePods(api, plan.pods, { scene, namespace: rollout.metadata.namespace });
+    if (plan.traffic === 'none') {
+      await undirect(routes);
+      await remove(left, RESOURCES.ingress.plural);
+    }
     if (plan.pins === 'none') await unpin(left);
-    if (plan.canaryServices === 'absent') await remove(left, RESOURCES.service.plural);
+    if (plan.destinations === 'absent') {
+      await undirect(left.gateways.filter(isDestination));
+      await remove(left, RESOURCES.service.plural);
+    }
     if (plan.canaryDeployment === 'absent') await remove(left, RESOURCES.deployment.plural);
     if (deployment !== undefined)
       await writeSets(api, plan.sets, { scene, workloadName: deployment.name, namespace: deployment.namespace });

@@ -15,11 +15,11 @@ import { armedDirective, styleOf } from '../../rollout/directives.ts';
 import { type Api, FIELD_MANAGER } from '../api.ts';
 import { contentOf } from '../seen.ts';
 import type { CanaryIngresses } from './canary-ingresses.ts';
-import { type GatewayObject, gatewayTraffic, wantedDirective } from './gateways.ts';
+import { type GatewayObject, gatewayTraffic, isDestination, wantedDirective } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
 import { createOwn, foreignText, isMadeFor } from './own-objects.ts';
 import type { Scene } from './scenes.ts';
-import { changed, gone, writeSets } from './sets.ts';
+import { changed, gone, writePods, writeSets } from './sets.ts';
 import { Denied, type Steer } from './steer.ts';
 
 /** What a release acts on. */
@@ -56,14 +56,6 @@ export function createCarryOut({
     const name = { namespace: stage.namespace, name: seen.name };
     const text = encodeDirective(wanted);
     await steer.write({ resource: RESOURCES.deployment, name, key, text, content: seen.content });
-  }
-
-  async function pods(wishes: Wish['pods'], { namespace, scene }: Stage): Promise<void> {
-    for (const { name, labels } of wishes) {
-      const resourceVersion = scene.pod(name)?.resourceVersion;
-      if (resourceVersion === undefined) continue;
-      await gone(write(RESOURCES.pod, { namespace, name }, { metadata: { resourceVersion, labels } }));
-    }
   }
 
   async function extraDeployment(wish: Wish['canaryDeployment'], stage: Stage): Promise<void> {
@@ -128,8 +120,19 @@ export function createCarryOut({
 
   async function traffic(wish: Wish['traffic'], stage: Stage): Promise<void> {
     if (wish === 'keep') return;
-    const settled = await Promise.allSettled(stage.gateways.map((object) => steered(object, wish, stage)));
+    const routes = stage.gateways.filter((object) => !isDestination(object));
+    const settled = await Promise.allSettled(routes.map((object) => steered(object, wish, stage)));
     for (const each of settled) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async function destinations(wish: Wish['destinations'], stage: Stage): Promise<void> {
+    if (wish === 'keep') return;
+    for (const object of stage.gateways.filter(isDestination)) {
+      const now = gatewayTraffic(stage.rollout, object, stage.record.canary);
+      // In which step it was defined makes no difference.
+      const step = typeof now === 'object' ? now : { step: stage.record.step, weight: undefined };
+      await steered(object, wish === 'absent' ? 'none' : step, stage);
+    }
   }
 
   async function steered(object: GatewayObject, wish: GatewayTraffic | 'none', stage: Stage): Promise<void> {
@@ -173,7 +176,8 @@ export function createCarryOut({
       pins(wish.pin, stage),
       canaryServices(wish.canaryService, stage),
       traffic(wish.traffic, stage),
-      pods(wish.pods, stage),
+      destinations(wish.destinations, stage),
+      writePods(api, wish.pods, stage),
     ]);
     for (const each of settled) if (each.status === 'rejected') throw each.reason;
   };

@@ -2,7 +2,7 @@ import type { Rollout } from '../../api/generated.ts';
 import { conditionTerms } from '../../api/matches.ts';
 import type { Json } from '../../json/value.ts';
 import type { Resource } from '../../kube/resource.ts';
-import type { Script } from '../../lua/script.ts';
+import { definesDestinations, type Script } from '../../lua/script.ts';
 import type { Gateway, GatewayTraffic } from '../../release/observed.ts';
 import { type Directive, directiveKey, encodeDirective, readDirective } from '../../rewrite/directive.ts';
 import { stepDirective, stepsOf } from '../../rollout/directives.ts';
@@ -19,6 +19,11 @@ export type GatewayObject = {
   /** For an Ingress class the canary Ingress beside it; undefined while there is none. */
   readonly canary?: Seen | undefined;
 };
+
+/** Whether it only says what can be led to, and leads nothing there itself. */
+export function isDestination({ script }: GatewayObject): boolean {
+  return definesDestinations(script);
+}
 
 /** The directive that an object needs for a step of a release; undefined where the step asks nothing of it. */
 export function wantedDirective(

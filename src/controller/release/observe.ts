@@ -1,13 +1,13 @@
 import type { Rollout } from '../../api/generated.ts';
 import { canaryName, LABELS } from '../../api/names.ts';
 import { at, isMap, type JsonMap, stringAt } from '../../json/value.ts';
-import type { CanaryDeployment, Observed, ReplicaSet, ServicePair, Workload } from '../../release/observed.ts';
+import type { CanaryDeployment, Gateway, Observed, ReplicaSet, ServicePair, Workload } from '../../release/observed.ts';
 import { settingsOf } from '../../release/settings.ts';
 import { directiveKey, readDirective } from '../../rewrite/directive.ts';
 import { ownOf } from '../../rewrite/own-keys.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import { contentOf, type Seen } from '../seen.ts';
-import { type GatewayObject, gatewayTraffic, gatewayWeight, isGatewayInEffect } from './gateways.ts';
+import { type GatewayObject, gatewayTraffic, gatewayWeight, isDestination, isGatewayInEffect } from './gateways.ts';
 import { isMadeFor } from './own-objects.ts';
 import type { DeploymentSeen, ReplicaSetSeen } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
@@ -34,6 +34,11 @@ export function observe(around: Surroundings): Observed {
   const deployment = scene.deployment(workloadName);
   const extra = scene.canaryOf(workloadName);
   const isSeenVerified = ({ uid, content }: Seen, isPlain: boolean) => isVerified(uid, content, isPlain);
+  const gateway = (object: GatewayObject): Gateway => ({
+    traffic: gatewayTraffic(rollout, object, around.revision),
+    weight: gatewayWeight(rollout, object),
+    isInEffect: isGatewayInEffect(object, isSeenVerified),
+  });
   return {
     rollout,
     style: styleOf(rollout),
@@ -42,12 +47,10 @@ export function observe(around: Surroundings): Observed {
     workload: deployment && workloadOf(deployment, around),
     canary: extra && canaryOf(extra, scene),
     services: settingsOf(rollout).routings.map(({ service }) => servicePair(service, around)),
+    selectingLabels: selectingLabels(rollout, workloadName, scene),
+    destinations: gateways.filter(isDestination).map(gateway),
     gateways: [
-      ...gateways.map((object) => ({
-        traffic: gatewayTraffic(rollout, object, around.revision),
-        weight: gatewayWeight(rollout, object),
-        isInEffect: isGatewayInEffect(object, isSeenVerified),
-      })),
+      ...gateways.filter((object) => !isDestination(object)).map(gateway),
       // They keep traffic from moving on, and are in nobody's way back.
       ...Array.from(
         { length: around.missingGateways },
@@ -55,6 +58,15 @@ export function observe(around: Surroundings): Observed {
       ),
     ],
   };
+}
+
+/** Labels that decide to which set, and behind which Service, a pod belongs. */
+export function selectingLabels(rollout: Rollout, workloadName: string, scene: Scene): string[] {
+  const services = settingsOf(rollout).routings.flatMap(({ service }) => {
+    const object = scene.service(service);
+    return object === undefined ? [] : Object.keys(ownSelector(object, rollout));
+  });
+  return [...new Set([...(scene.deployment(workloadName)?.selectingLabels ?? []), ...services])];
 }
 
 /** What is observed from, apart from the Rollout's own fields. */
@@ -86,11 +98,11 @@ export function canaryOf(extra: DeploymentSeen, scene: Scene): CanaryDeployment 
 }
 
 function replicaSet(seen: ReplicaSetSeen, scene: Scene): ReplicaSet {
-  const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor, podMetadata } =
-    seen;
-  const pods = scene.podsOf(seen).map(({ name: pod, rolloutId, batchId }) => ({ name: pod, rolloutId, batchId }));
+  const { name, template, podTemplateHash, desired, created, ready, minReadySeconds, floor, scaledFor } = seen;
+  const { podMetadata, templateMetadata } = seen;
+  const pods = scene.podsOf(seen).map(({ name: pod, labels, annotations }) => ({ name: pod, labels, annotations }));
   const size = { desired, created, ready, minReadySeconds, floor, scaledFor };
-  return { name, template, podTemplateHash, ...size, podMetadata, pods };
+  return { name, template, podTemplateHash, ...size, podMetadata, templateMetadata, pods };
 }
 
 export function servicePair(name: string, { rollout, scene, isVerified }: Sight): ServicePair {

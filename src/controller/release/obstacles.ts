@@ -8,7 +8,7 @@ import { styleOf } from '../../rollout/directives.ts';
 import type { Kinds } from '../kinds.ts';
 import type { Observed } from '../plan.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
-import { ownSelector } from './observe.ts';
+import { ownSelector, selectingLabels } from './observe.ts';
 import { foreignText, isMadeFor } from './own-objects.ts';
 import type { Scene } from './scenes.ts';
 
@@ -30,7 +30,17 @@ export type Ground = {
  * Asked before a release begins: nothing has been changed by then.
  */
 export function obstacleOf(ground: Ground): string | undefined {
-  return foreignObject(ground) ?? unfitService(ground);
+  return selectingLabel(ground) ?? foreignObject(ground) ?? unfitService(ground);
+}
+
+/** A pod that is given another value of such a label leaves its ReplicaSet, or the Service. */
+function selectingLabel({ rollout, workloadName, scene }: Ground): string | undefined {
+  const given = Object.keys(settingsOf(rollout).podMetadata.labels ?? {});
+  const taken = given.find((key) => selectingLabels(rollout, workloadName, scene).includes(key));
+  return (
+    taken &&
+    `spec.strategy.canary.patchPodTemplateMetadata.labels names ${taken}, by which the workload or its Service selects pods; write another label`
+  );
 }
 
 /** An object of somebody else that has the name of one of ours is never taken over. */

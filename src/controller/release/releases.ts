@@ -76,7 +76,7 @@ export function createReleases(options: ReleasesOptions): Releases {
   const steer = createSteer({ api, decide, script });
   const ingresses = createCanaryIngresses({ api, decide, script });
   const carryOut = createCarryOut({ api, steer, ingresses });
-  const abandoned = createAbandoned({ api, kinds, scenes, steer, clock });
+  const abandoned = createAbandoned({ api, kinds, scenes, steer, script, clock });
 
   /** The script of the directive that an object carries stays for the whole release; else the one in use now. */
   function gatewayObjects(rollout: Rollout, observed: Observed, namespace: string): (GatewayObject | undefined)[] {

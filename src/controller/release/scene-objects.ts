@@ -6,6 +6,7 @@ import { type Directive, directiveKey, readDirective } from '../../rewrite/direc
 import { CorruptOriginal, decodeOriginal } from '../../rewrite/original.ts';
 import { ownOf } from '../../rewrite/own-keys.ts';
 import { templateHash } from '../../rewrite/template.ts';
+import { metadataTexts, type PodMetadata, selectorKeys } from '../../rollout/pod-metadata.ts';
 import { contentOf } from '../seen.ts';
 
 /** What is kept of a Deployment in a namespace with releases. */
@@ -28,6 +29,8 @@ export type DeploymentSeen = {
     readonly fields: JsonMap;
   };
   readonly rolloutId: string;
+  /** Labels by which it selects its pods. */
+  readonly selectingLabels: readonly string[];
   /** The Rollout whose canary Deployment this is; empty for users' own. */
   readonly canaryOf: string;
   readonly updated: number;
@@ -52,18 +55,17 @@ export type ReplicaSetSeen = {
   readonly floor: string;
   readonly scaledFor: number | undefined;
   readonly podMetadata: string;
+  readonly templateMetadata: PodMetadata;
   readonly isDeleting: boolean;
 };
 
-export type PodSeen = {
+export type PodSeen = PodMetadata & {
   readonly namespace: string;
   readonly name: string;
   readonly resourceVersion: string;
   /** Uid and name of the ReplicaSet that controls it. */
   readonly owner: string;
   readonly ownerName: string;
-  readonly rolloutId: string;
-  readonly batchId: string;
   readonly isDeleting: boolean;
 };
 
@@ -100,6 +102,7 @@ export function deploymentSeen(object: JsonMap): DeploymentSeen {
     own: ownSettings(object),
     rolloutId:
       stringAt(metadata, 'labels', LABELS.rolloutId) ?? stringAt(metadata, 'annotations', ANNOTATIONS.rolloutId) ?? '',
+    selectingLabels: [...selectorKeys(member(spec, 'selector'))],
     canaryOf: stringAt(metadata, 'labels', LABELS.canaryDeployment) ?? '',
     updated: numberAt(status, 'updatedReplicas'),
     available: numberAt(status, 'availableReplicas'),
@@ -156,6 +159,7 @@ export function replicaSetSeen(object: JsonMap): ReplicaSetSeen {
     ready: numberAt(status, 'readyReplicas'),
     minReadySeconds: numberAt(spec, 'minReadySeconds'),
     podMetadata: stringAt(metadata, 'annotations', ANNOTATIONS.podMetadata) ?? '',
+    templateMetadata: metadataTexts(at(spec, ['template', 'metadata'])),
     scaledFor: countOf(stringAt(metadata, 'annotations', ANNOTATIONS.desiredReplicas)),
     floor: stringAt(metadata, 'annotations', ANNOTATIONS.floor) ?? '',
     isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
@@ -171,8 +175,7 @@ export function podSeen(object: JsonMap): PodSeen {
     ...{ namespace, name, resourceVersion },
     owner: stringAt(owner, 'uid') ?? '',
     ownerName: stringAt(owner, 'name') ?? '',
-    rolloutId: stringAt(metadata, 'labels', LABELS.rolloutId) ?? '',
-    batchId: stringAt(metadata, 'labels', LABELS.rolloutBatchId) ?? '',
+    ...metadataTexts(metadata),
     isDeleting: stringAt(metadata, 'deletionTimestamp') !== undefined,
   };
 }

@@ -1,6 +1,7 @@
 import type { JsonMap } from '../../json/value.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { RESOURCES, type Resource } from '../../kube/resource.ts';
+import { encodePodMetadata } from '../../rollout/pod-metadata.ts';
 import { TryAgain } from '../api.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
 import type { Change, Watch, Watcher } from '../watcher.ts';
@@ -111,7 +112,7 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
         const seen = after ?? before;
         // What a pod does shows in its ReplicaSet; here only a new one matters, and one with other labels.
         const isNews =
-          before?.rolloutId !== after?.rolloutId || before?.batchId !== after?.batchId || before === undefined;
+          before === undefined || after === undefined || encodePodMetadata(before) !== encodePodMetadata(after);
         const set = seen && isNews ? sets.get(namespace, seen.ownerName) : undefined;
         const owner = set && deployments.get(namespace, set.ownerName);
         if (owner !== undefined) workload(owner);

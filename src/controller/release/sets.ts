@@ -2,7 +2,7 @@ import { ANNOTATIONS, LABELS } from '../../api/names.ts';
 import { isMap, type Json, type JsonMap } from '../../json/value.ts';
 import { outcomeOf } from '../../kube/api-error.ts';
 import { RESOURCES } from '../../kube/resource.ts';
-import type { SetWish } from '../../release/observed.ts';
+import type { PodWish, SetWish } from '../../release/observed.ts';
 import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
 import { contentOf } from '../seen.ts';
 import type { Scene } from './scenes.ts';
@@ -37,6 +37,21 @@ export async function writeSets(
   }
 }
 
+/** Gives pods labels and annotations, and takes them away. */
+export async function writePods(
+  api: Api,
+  wishes: readonly PodWish[],
+  { scene, namespace }: { scene: Scene; namespace: string },
+): Promise<void> {
+  const options = { fieldManager: FIELD_MANAGER, isAnswerRead: false } as const;
+  for (const { name, labels, annotations } of wishes) {
+    const resourceVersion = scene.pod(name)?.resourceVersion;
+    if (resourceVersion === undefined) continue;
+    const metadata = { resourceVersion, ...given({ labels, annotations }) };
+    await gone(api.patch(RESOURCES.pod, { namespace, name }, 'merge', { metadata }, options));
+  }
+}
+
 function setPatch(
   { replicas, scaledFor, minReadySeconds, floor, podMetadata }: SetWish,
   resourceVersion: string,
@@ -67,7 +82,7 @@ export function changed(kind: string, namespace: string, name: string): TryAgain
 }
 
 /** What is gone already need not be deleted. */
-export async function gone(deletion: Promise<void>): Promise<void> {
+export async function gone(deletion: Promise<unknown>): Promise<void> {
   try {
     await deletion;
   } catch (error) {
