@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { fetchEnvoy } from './mesh/envoy-program.ts';
 import { BASE, MODULES, type Module, type ModuleName, type Program } from './programs.ts';
 import { CHECKOUT, cacheFolder, environment } from './settings.ts';
 
@@ -101,8 +102,8 @@ async function buildMissing(name: ModuleName, program: string, goPackage: string
   return path;
 }
 
-async function goBuild(cwd: string, { ldflags }: Module, goPackage: string, output: string): Promise<void> {
-  const args = ['build', '-trimpath', '-ldflags', ldflags, '-o', output, goPackage];
+async function goBuild(cwd: string, { ldflags, tags = '' }: Module, goPackage: string, output: string): Promise<void> {
+  const args = ['build', '-trimpath', '-tags', tags, '-ldflags', ldflags, '-o', output, goPackage];
   const child = spawn('go', args, {
     cwd,
     env: { ...environment, CGO_ENABLED: '0' },
@@ -118,5 +119,7 @@ async function goBuild(cwd: string, { ldflags }: Module, goPackage: string, outp
 
 if (import.meta.main) {
   const say: Say = (line) => process.stderr.write(`${line}\n`);
-  for (const path of Object.values(await buildPrograms(BASE, say))) process.stdout.write(`${path}\n`);
+  await fetchEnvoy(say);
+  const all = Object.keys(MODULES) as ModuleName[];
+  for (const path of Object.values(await buildPrograms(all, say))) process.stdout.write(`${path}\n`);
 }

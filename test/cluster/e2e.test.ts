@@ -9,7 +9,7 @@ import { CHECKOUT } from './settings.ts';
 const folder = mkdtempSync(join(tmpdir(), 'sluice-nothing-here-'));
 const [path, assets, cache] = ['path', 'assets', 'cache'].map((name) => join(folder, name)) as [string, string, string];
 const NOTHING = { PATH: path, SLUICE_TEST_CACHE: cache };
-const SYSTEM = ['unshare', 'setpriv', 'nsenter', 'mount', 'ip', 'hostname'];
+const SYSTEM = ['unshare', 'setpriv', 'nsenter', 'mount', 'ip', 'hostname', 'pip3'];
 
 beforeEach(() => {
   for (const each of [path, assets, cache]) {
@@ -33,11 +33,11 @@ function installAssets(): Record<string, string> {
   return { KUBEBUILDER_ASSETS: assets };
 }
 
-/** `npm run test:e2e` on a machine with these variables and no others. */
-function e2e(env: Record<string, string>): Promise<{ code: number; stderr: string }> {
+/** `npm run test:e2e -- ARGUMENTS` on a machine with these variables and no others. */
+function e2e(env: Record<string, string>, args: readonly string[] = []): Promise<{ code: number; stderr: string }> {
   return new Promise((resolve) => {
     const script = join(CHECKOUT, 'test/cluster/e2e.ts');
-    execFile(process.execPath, [script], { env }, (error, _stdout, stderr) => {
+    execFile(process.execPath, [script, ...args], { env }, (error, _stdout, stderr) => {
       resolve({ code: Number(error?.code ?? 0), stderr });
     });
   });
@@ -45,9 +45,10 @@ function e2e(env: Record<string, string>): Promise<{ code: number; stderr: strin
 
 const WITHOUT_ALL =
   'the tests in a cluster (test/e2e) did not run: Go is not installed and KUBEBUILDER_ASSETS does not hold etcd, kubectl, ' +
-  'kube-scheduler, kube-controller-manager, kube-apiserver, helm, argocd-verdict, flux-verdict, and the ' +
-  'CustomResourceDefinitions of istio, httpRoute are not here yet: install Go (https://go.dev/dl); not installed: unshare, ' +
-  'setpriv, nsenter, mount (package util-linux), ip (package iproute2), hostname (package hostname)\n';
+  'kube-scheduler, kube-controller-manager, kube-apiserver, helm, argocd-verdict, flux-verdict, pilot-discovery, ' +
+  'and the CustomResourceDefinitions of istio, httpRoute are not here yet: install Go (https://go.dev/dl); not installed: unshare, ' +
+  'setpriv, nsenter, mount (package util-linux), ip (package iproute2), hostname (package hostname), ' +
+  'pip3 (package python3-pip)\n';
 
 test('where nothing is there the tests are skipped, with one line that says what to install', async () => {
   expect(await e2e(NOTHING)).toEqual({ code: 0, stderr: `SKIPPED: ${WITHOUT_ALL}` });
@@ -63,6 +64,17 @@ test('Go is asked for also where all programs are ready, as long as definitions 
   expect(stderr).toBe(
     'SKIPPED: the tests in a cluster (test/e2e) did not run: Go is not installed and the CustomResourceDefinitions of ' +
       'istio, httpRoute are not here yet: install Go (https://go.dev/dl)\n',
+  );
+});
+
+test('what only the mesh needs is not asked for where no test with a mesh is chosen', async () => {
+  install(
+    path,
+    SYSTEM.filter((name) => name !== 'pip3'),
+  );
+  const { stderr } = await e2e(NOTHING, ['test/e2e/cluster.test.ts']);
+  expect(stderr).toMatch(
+    /flux-verdict, and the CustomResourceDefinitions of istio, httpRoute .*\(https:\/\/go.dev\/dl\)\n$/,
   );
 });
 

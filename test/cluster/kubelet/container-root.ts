@@ -1,17 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CHECKOUT } from '../settings.ts';
+import { CHECKOUT, cacheFolder } from '../settings.ts';
 
 /** A folder or file of this machine that a container sees at `target`. */
 export type Bind = { readonly source: string; readonly target: string; readonly readOnly: boolean };
 
 const SCRIPT = fileURLToPath(new URL('container-root.sh', import.meta.url));
 
-/** The Node that runs this, and the checkout that it runs. */
-const PROGRAMS: readonly Bind[] = [dirname(process.execPath), CHECKOUT]
-  .filter((path) => !/^\/(usr|opt|nix)\//.test(path))
-  .map((path) => ({ source: path, target: path, readOnly: false }));
+/** The Node that runs this, the checkout that it runs, and built programs. */
+const PROGRAMS: readonly Bind[] = [
+  ...[dirname(process.execPath), CHECKOUT].map((path) => ({ source: path, target: path, readOnly: false })),
+  { source: cacheFolder(), target: cacheFolder(), readOnly: true },
+].filter(({ source }) => !/^\/(usr|opt|nix)\//.test(source));
 
 export type ContainerRoot = {
   /** An empty folder of the container's. */

@@ -15,6 +15,8 @@ const IMAGES: Readonly<Record<string, Image>> = {
     entrypoint: [process.execPath, join(CHECKOUT, 'test/cluster/echo.ts')],
     env: (podIP) => ({ HOST: podIP }),
   },
+  // One of the test cluster's own programs, or what else is in its cache: the container's command says which.
+  program: { entrypoint: [], env: () => ({}) },
 };
 
 /** Finds an image by the last part of its repository: `registry.example/team/sluice:1.2@sha256:…` is `sluice`. */
