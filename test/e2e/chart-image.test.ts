@@ -4,23 +4,19 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundle, PROGRAM } from '../../build/bundle.ts';
-import { at } from '../../src/json/value.ts';
 import { issueAuthority, issueServing, validFor } from '../../src/tls/generate.ts';
 import { packageVersion } from '../chart/chart-files.ts';
 import { cluster, succeeded } from '../cluster/cluster.ts';
-import { definitionsPath } from '../cluster/definitions.ts';
 import { CHECKOUT } from '../cluster/settings.ts';
 import { until } from '../cluster/until.ts';
-import { inRelease } from './certificates/admissions.ts';
-import { virtualService } from './drift/objects.ts';
 import { type Half, podsOfHalf, processesOf } from './faults/processes.ts';
-import { nameOf } from './faults/steering.ts';
 import { type Installed, installSluice } from './installed.ts';
+import { openShopInStep1 } from './release/shop.ts';
 import { definition } from './rollout-controller.ts';
 
 const run = promisify(execFile);
 const server = cluster();
-const { kubectl, helm, client } = server;
+const { kubectl, helm } = server;
 const NAMESPACE = 'sluice-system';
 const SECRET = 'sluice-webhook-tls';
 
@@ -73,16 +69,14 @@ test('pods run the bundle, with the certificates of cert-manager, and helm test 
   await server.apply('default', definition('cert-manager.io', 'Certificate'), definition('cert-manager.io', 'Issuer'));
   const kinds = ['certificates.cert-manager.io', 'issuers.cert-manager.io'];
   succeeded(await kubectl(['wait', '--for=condition=Established', 'crd', ...kinds]));
-  succeeded(await kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
   await writeSecret();
-  sluice = await installSluice(server, ['certificates.mode=cert-manager']);
+  sluice = await installSluice(server, { gateways: ['istio'], values: ['certificates.mode=cert-manager'] });
   for (const half of ['webhook', 'controller'] as const) await runBundle(half);
 
   const tested = await helm(['test', 'sluice', '--namespace', NAMESPACE, '--timeout=60s']);
   expect(tested).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/Phase: +Succeeded/) });
-  const { resource, rewritten } = virtualService;
-  const shop = await inRelease(server, sluice);
-  expect(at(await client.get(resource, nameOf(shop)), rewritten.path)).toBe(rewritten.value);
+  const shop = await openShopInStep1(server);
+  expect(await shop.weights()).toEqual({ web: 80, 'web-canary': 20 });
 });
 
 /** What cert-manager would have made before. */

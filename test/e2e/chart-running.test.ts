@@ -6,10 +6,10 @@ import { directiveKey } from '../../src/rewrite/directive.ts';
 import { cluster, succeeded } from '../cluster/cluster.ts';
 import { until } from '../cluster/until.ts';
 import { service } from './drift/objects.ts';
+import { directivePatch } from './drift/steering.ts';
 import { type OwnController, startOwnController } from './faults/own-process.ts';
 import { type Half, podsOfHalf, scale } from './faults/processes.ts';
 import { renamed } from './faults/shop.ts';
-import { directivePatch } from './faults/steering.ts';
 import { type Installed, installSluice } from './installed.ts';
 
 const server = cluster();

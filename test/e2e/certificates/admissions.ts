@@ -3,30 +3,21 @@ import { at, stringAt } from '../../../src/json/value.ts';
 import { Client } from '../../../src/kube/client.ts';
 import { type Connection, connect } from '../../../src/kube/connection.ts';
 import { RESOURCES } from '../../../src/kube/resource.ts';
-import { type Cluster, succeeded } from '../../cluster/cluster.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
 import { virtualService } from '../drift/objects.ts';
 import { podsOfHalf } from '../faults/processes.ts';
-import { nameOf, steer } from '../faults/steering.ts';
-import type { Installed } from '../installed.ts';
+import { nameIn } from '../faults/shop.ts';
+import type { Shop } from '../release/shop.ts';
 import { startLoad } from './load.ts';
 
 const WORKERS = 4;
 const INTERVAL = 250;
 
-/** A VirtualService in step 1 of a release, in a namespace of its own. */
-export async function inRelease(cluster: Cluster, { controller }: Installed): Promise<string> {
-  const namespace = await cluster.namespace();
-  const { kubectl } = cluster;
-  succeeded(await kubectl(['apply', '-n', namespace, '-f', '-'], { stdin: JSON.stringify(virtualService.source) }));
-  await steer(controller, virtualService, namespace, 1);
-  return namespace;
-}
-
 /**
- * Edits that object over and over as dry runs, on several connections: each is an admission by our webhook, whose
+ * Edits the VirtualService of a shop in step 1 over and over as dry runs, on several connections: each is an admission by our webhook, whose
  * answer shows, since the weight that the edit takes away is there again.
  */
-export function startAdmissions({ kubeconfig }: Cluster, namespace: string) {
+export function startAdmissions({ kubeconfig }: Cluster, shop: Shop) {
   const connections: Connection[] = Array.from({ length: WORKERS }, () => connect({ kubeconfig, env: {} }));
   const clients = connections.map((connection) => new Client(connection));
   const { resource, rewritten } = virtualService;
@@ -39,7 +30,7 @@ export function startAdmissions({ kubeconfig }: Cluster, namespace: string) {
       const http = [{ name: 'web', route: [{ destination: { host: 'web' } }] }];
       const patch = { spec: { hosts, http: [virtualServiceRule(), ...http] } };
       const client = clients[worker] as Client;
-      const stored = await client.patch(resource, nameOf(namespace), 'merge', patch, { dryRun: true });
+      const stored = await client.patch(resource, nameIn(shop), 'merge', patch, { dryRun: true });
       const weight = at(stored, rewritten.path);
       if (weight !== rewritten.value) throw new Error(`admitted, but the weight is ${String(weight)}`);
     },

@@ -3,12 +3,12 @@ import { type Issued, issueAuthority, issueServing, validFor } from '../../../sr
 import { readBundle } from '../../../src/tls/x509.ts';
 import { CHART } from '../../chart/rendered.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
 import { until } from '../../cluster/until.ts';
 import { podsOfHalf } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { openShopInStep1, type Shop } from '../release/shop.ts';
 import { definition } from '../rollout-controller.ts';
-import { carriedBundle, inRelease, shakeHands, startAdmissions } from './admissions.ts';
+import { carriedBundle, shakeHands, startAdmissions } from './admissions.ts';
 
 /** Where the chart is installed: the Secret is there before it, as cert-manager would have made it. */
 const NAMESPACE = 'sluice-system';
@@ -18,10 +18,9 @@ const server = cluster();
 const { kubectl } = server;
 let sluice: Installed;
 let authority: Issued;
-let namespace = '';
+let shop: Shop;
 
 beforeAll(async () => {
-  succeeded(await kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
   await server.apply('default', definition('cert-manager.io', 'Certificate'), definition('cert-manager.io', 'Issuer'));
   succeeded(
     await kubectl([
@@ -36,8 +35,8 @@ beforeAll(async () => {
   await kubectl(['delete', 'secret', SECRET, '-n', NAMESPACE, '--ignore-not-found']);
   authority = await issueAuthority(validity());
   await write({ ...(await leaf(authority)), authorities: authority.certificate });
-  sluice = await installSluice(server, ['certificates.mode=cert-manager']);
-  namespace = await inRelease(server, sluice);
+  sluice = await installSluice(server, { gateways: ['istio'], values: ['certificates.mode=cert-manager'] });
+  shop = await openShopInStep1(server);
 });
 afterAll(async () => {
   await sluice?.uninstall();
@@ -72,7 +71,7 @@ async function webhookLogs(): Promise<string[]> {
 
 test('a renewed certificate is served by all webhooks without a failed admission', async () => {
   const before = await shakeHands(server, NAMESPACE);
-  const load = startAdmissions(server, namespace);
+  const load = startAdmissions(server, shop);
   await write({ ...(await leaf(authority)), authorities: authority.certificate });
   const start = performance.now();
   await until('all to serve it', async () =>
@@ -88,7 +87,7 @@ test('a renewed certificate is served by all webhooks without a failed admission
 
 test('a key that does not belong to the certificate leaves the last good pair in use, and every log says so', async () => {
   const before = await shakeHands(server, NAMESPACE);
-  const load = startAdmissions(server, namespace);
+  const load = startAdmissions(server, shop);
   const [one, other] = [await leaf(authority), await leaf(authority)];
   await write({ certificate: one.certificate, key: other.key, authorities: authority.certificate });
   await until('the logs to say so', async () =>
@@ -120,7 +119,7 @@ test('a ca.crt that holds no certificate leaves the last good bundle in force', 
 
 test('a new CA that comes with both in ca.crt is taken over without a failed admission', async () => {
   const next = await issueAuthority(validity());
-  const load = startAdmissions(server, namespace);
+  const load = startAdmissions(server, shop);
   const both = `${next.certificate}${authority.certificate}`;
   await write({ ...(await leaf(authority)), authorities: both });
   await until('both to be trusted', async () => readBundle(await carriedBundle(server)).certificates.length === 2);
@@ -136,7 +135,7 @@ test('a new CA that comes with both in ca.crt is taken over without a failed adm
 test('a new CA that comes without the old one costs seconds at most, where files reach all pods at once', async () => {
   const next = await issueAuthority(validity());
   const before = await shakeHands(server, NAMESPACE);
-  const load = startAdmissions(server, namespace);
+  const load = startAdmissions(server, shop);
   await write({ ...(await leaf(next)), authorities: next.certificate });
   await until('it to be served and trusted', async () =>
     (await shakeHands(server, NAMESPACE)).every((one) => !before.includes(one)),
@@ -154,7 +153,7 @@ test('an upgrade to certificates of our own takes the Secret over, of its type s
   const type = ['get', 'secret', SECRET, '-n', NAMESPACE, '-o', 'jsonpath={.type}'];
   expect((await kubectl(type)).stdout).toBe('kubernetes.io/tls');
   const [before, old] = [await shakeHands(server, NAMESPACE), await carriedBundle(server)];
-  const load = startAdmissions(server, namespace);
+  const load = startAdmissions(server, shop);
   // A short life, so that a rotation waits for seconds.
   const values = ['certificates.mode=managed', 'certificates.lifetime=10m'].flatMap((value) => ['--set', value]);
   const words = ['--namespace', NAMESPACE, '--wait', '--timeout=120s', ...values];

@@ -3,20 +3,19 @@ import { issueLocal, validFor } from '../../../src/tls/generate.ts';
 import { AUTHORITY_SECRET, bundleOf, readStored, SERVING_SECRET, type SecretData } from '../../../src/tls/secrets.ts';
 import { issuerOf } from '../../../src/tls/serving-plan.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
-import { carriedBundle, inRelease, shakeHands, startAdmissions } from './admissions.ts';
+import { openShopInStep1, type Shop } from '../release/shop.ts';
+import { carriedBundle, shakeHands, startAdmissions } from './admissions.ts';
 import type { LoadFailure } from './load.ts';
 
 const server = cluster();
 const { kubectl } = server;
 let sluice: Installed;
-let namespace = '';
+let shop: Shop;
 beforeAll(async () => {
-  succeeded(await kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
-  sluice = await installSluice(server);
-  namespace = await inRelease(server, sluice);
+  sluice = await installSluice(server, { gateways: ['istio'] });
+  shop = await openShopInStep1(server);
 });
 afterAll(() => sluice?.uninstall());
 
@@ -60,7 +59,7 @@ function foreign() {
 
 /** Damages Secrets under load, waits until they are whole again, all is at rest, and tells what failed. */
 async function damaged(title: string, damage: () => Promise<void>): Promise<readonly LoadFailure[]> {
-  const load = startAdmissions(server, namespace);
+  const load = startAdmissions(server, shop);
   await damage();
   const start = performance.now();
   await until('the Secrets to be whole again', async () => (await isWhole()) && (await isTrusted()));

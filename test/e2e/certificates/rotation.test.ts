@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AUTHORITY_SECRET, SERVING_SECRET } from '../../../src/tls/secrets.ts';
 import { readBundle } from '../../../src/tls/x509.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
 import { until } from '../../cluster/until.ts';
 import { leader, leaseTransitions, podsOfHalf, signalPods } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
-import { carriedBundle, inRelease, shakeHands, startAdmissions } from './admissions.ts';
+import { openShopInStep1, type Shop } from '../release/shop.ts';
+import { carriedBundle, shakeHands, startAdmissions } from './admissions.ts';
 
 /** A CA is replaced after a minute, a serving certificate after 20 seconds. */
 const LIFETIME = '90s';
@@ -18,14 +18,13 @@ const MINUTES = 60_000;
 
 const server = cluster();
 let sluice: Installed;
-let namespace = '';
+let shop: Shop;
 beforeAll(async () => {
-  succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
   // A CA that an installation before has left behind lives on for as long as it was made for.
   const left = ['secret', AUTHORITY_SECRET, SERVING_SECRET, '-n', 'sluice-system', '--ignore-not-found'];
   await server.kubectl(['delete', ...left]);
-  sluice = await installSluice(server, [`certificates.lifetime=${LIFETIME}`]);
-  namespace = await inRelease(server, sluice);
+  sluice = await installSluice(server, { gateways: ['istio'], values: [`certificates.lifetime=${LIFETIME}`] });
+  shop = await openShopInStep1(server);
 });
 afterAll(() => sluice?.uninstall());
 
@@ -64,7 +63,7 @@ test(
   async () => {
     // The Lease may be older than this installation.
     const transitions = await leaseTransitions(server, sluice.namespace);
-    const load = startAdmissions(server, namespace);
+    const load = startAdmissions(server, shop);
     let { leaves } = await follow(BY_AGE, () => undefined);
     for (let i = 0; i < BY_DELETION; i++) {
       succeeded(await server.kubectl(['delete', 'secret', AUTHORITY_SECRET, '-n', sluice.namespace]));
@@ -91,7 +90,7 @@ test(
     const transitions = await leaseTransitions(server, sluice.namespace);
     const names = async () => (await podsOfHalf(server, sluice.namespace, 'webhook')).map(({ name }) => name);
     const before = await names();
-    const load = startAdmissions(server, namespace);
+    const load = startAdmissions(server, shop);
     await follow(1, async () => {
       succeeded(await server.kubectl(['rollout', 'restart', 'deployment/sluice-webhook', '-n', sluice.namespace]));
       signalPods([await leader(server, sluice.namespace)], 'SIGKILL');

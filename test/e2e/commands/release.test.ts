@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
-import { installGateways } from '../faults/shop.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { openShop, routing, type Shop } from '../release/shop.ts';
 import { plugin } from './plugin.ts';
@@ -19,8 +18,7 @@ let sluice: Installed;
 let shop: Shop;
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio'] });
   shop = await openShop(server, { strategy: { canary: { steps: STEPS, trafficRoutings: [routing] } } });
 });
 afterAll(async () => {

@@ -1,29 +1,25 @@
-import { isMap, member } from '../../../src/json/value.ts';
+import { isMap, type JsonMap, member } from '../../../src/json/value.ts';
 import { RESOURCES } from '../../../src/kube/resource.ts';
 import { type Cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import type { Installed } from '../installed.ts';
 
+const MUTATING = RESOURCES.mutatingWebhookConfiguration;
+const NAME = { name: 'zz-sluice-mutating' };
+
 /**
  * Takes the webhooks away as an administrator would in an emergency: the controller first, or it puts them back.
- * @returns what brings both back
+ * @returns what brings them back; the controller stays at rest
  */
-export async function bypass(cluster: Cluster, { namespace }: Installed): Promise<() => Promise<void>> {
-  const scale = async (replicas: number): Promise<void> => {
-    const words = ['scale', 'deployment', 'sluice-controller', '-n', namespace, `--replicas=${replicas}`];
-    succeeded(await cluster.kubectl(words));
-    const wait = ['rollout', 'status', 'deployment/sluice-controller', '-n', namespace, '--timeout=60s'];
-    succeeded(await cluster.kubectl(wait));
-  };
-  await scale(0);
-  await until('the controllers to be gone', async () => {
-    const words = ['get', 'pods', '-n', namespace, '-l', 'app.kubernetes.io/component=controller', '-o', 'name'];
-    return succeeded(await cluster.kubectl(words)).trim() === '';
-  });
-  succeeded(await cluster.kubectl(['delete', 'mutatingwebhookconfiguration', 'zz-sluice-mutating']));
+export async function bypass(cluster: Cluster, sluice: Installed): Promise<() => Promise<void>> {
+  await sluice.rest();
+  const { apiVersion, kind, metadata, webhooks = [] } = await cluster.client.get(MUTATING, NAME);
+  succeeded(await cluster.kubectl(['delete', MUTATING.plural, NAME.name]));
   await until('the webhooks to be called no more', async () => !(await isCalled(cluster)));
   return async () => {
-    await scale(2);
+    const [labels = {}, ownerReferences = []] = ['labels', 'ownerReferences'].map((key) => member(metadata, key));
+    const object = { apiVersion, kind, metadata: { ...NAME, labels, ownerReferences }, webhooks } as JsonMap;
+    await cluster.client.create(MUTATING, object);
     await until('the webhooks to be called again', () => isCalled(cluster));
   };
 }

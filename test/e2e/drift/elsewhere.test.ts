@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at, type JsonMap } from '../../../src/json/value.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { destinationRule, type Edit, httpRoute, SUBJECTS, type Subject, virtualService } from './objects.ts';
 import { Pair } from './release.ts';
@@ -16,10 +15,8 @@ const [clientSide, serverSide] = TOOLS as readonly [Tool, Tool];
 let sluice: Installed;
 
 beforeAll(async () => {
-  for (const name of ['istio', 'httpRoute'] as const) {
-    succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath(name)]));
-  }
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio', 'httpRoute'] });
+  await sluice.rest();
 });
 afterAll(() => sluice.uninstall());
 

@@ -10,9 +10,9 @@ import { decodeOriginal, isCompressed } from '../../../src/rewrite/original.ts';
 import { PINNED_LABEL, readPinned } from '../../../src/rollout/pinned-script.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
-import { directivePatch } from '../faults/steering.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { definition, deployment, rollout, service } from '../rollout-controller.ts';
+import { directivePatch } from './steering.ts';
 import { ownAnnotations } from './view.ts';
 
 const server = cluster();
@@ -64,6 +64,7 @@ beforeAll(async () => {
     const probe = { ...named, metadata: { name: 'probe', namespace, annotations } };
     return Object.keys(ownAnnotations(await server.client.create(THING, probe, { dryRun: true }))).length === 0;
   });
+  await sluice.rest();
 });
 
 afterAll(async () => {

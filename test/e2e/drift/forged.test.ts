@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ANNOTATIONS, DIRECTIVE_PREFIX } from '../../../src/api/names.ts';
 import { at, type JsonMap } from '../../../src/json/value.ts';
-import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { bypass } from './bypass.ts';
 import { deployment, ingress, type Subject, service } from './objects.ts';
@@ -18,6 +16,7 @@ let sluice: Installed;
 
 beforeAll(async () => {
   sluice = await installSluice(server);
+  await sluice.rest();
 });
 afterAll(() => sluice.uninstall());
 
@@ -85,33 +84,6 @@ test.each([
 });
 
 describe('while the webhooks are away', () => {
-  test('an armed directive that is taken off by a status is put on again when they are back', async () => {
-    const namespace = await server.namespace();
-    const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
-    const strategy = { canary: { steps: [{ replicas: '50%' }, { replicas: '100%' }] } };
-    await server.apply(namespace, deployment.source, {
-      apiVersion: 'rollouts.kruise.io/v1beta1',
-      kind: 'Rollout',
-      metadata: { name: 'web' },
-      spec: { workloadRef, strategy },
-    });
-    const directive = async () => {
-      const live = await server.client.get(RESOURCES.deployment, { namespace, name: 'web' });
-      return at(live, ['metadata', 'annotations', `${DIRECTIVE_PREFIX}web`]);
-    };
-    const armed = await until('the Deployment to be armed', directive);
-    const reopen = await bypass(server, sluice);
-    try {
-      const patch = { metadata: { annotations: { [`${DIRECTIVE_PREFIX}web`]: null } } };
-      const name = { namespace, name: 'web' };
-      await server.client.patch(RESOURCES.deployment, name, 'merge', patch, { subresource: 'status' });
-      expect(await directive(), 'nobody was asked').toBeUndefined();
-    } finally {
-      await reopen();
-    }
-    expect(await until('the Deployment to be armed again', directive)).toEqual(armed);
-  });
-
   /** A Service in step 1, whose annotations somebody writes by its status while nobody is asked. */
   async function forgedService(annotations: JsonMap): Promise<Pair> {
     const pair = await pairOf(service);

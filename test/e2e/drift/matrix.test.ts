@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { at } from '../../../src/json/value.ts';
-import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
+import { cluster } from '../../cluster/cluster.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { changedLines, DIFF_MODES, type DiffMode, diff, showsOriginal } from './diffs.ts';
 import { Measured } from './measured.ts';
@@ -16,10 +15,8 @@ import { editInRelease } from './written.ts';
 const server = cluster();
 let sluice: Installed;
 beforeAll(async () => {
-  for (const name of ['istio', 'httpRoute'] as const) {
-    succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath(name)]));
-  }
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio', 'httpRoute'] });
+  await sluice.rest();
 });
 afterAll(() => sluice.uninstall());
 

@@ -3,15 +3,13 @@ import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../../
 import { outcomeOf } from '../../../src/kube/api-error.ts';
 import type { Client } from '../../../src/kube/client.ts';
 import { apiVersionOf } from '../../../src/kube/resource.ts';
-import { type Action, directiveKey, encodeDirective, FORMAT } from '../../../src/rewrite/directive.ts';
+import type { Action } from '../../../src/rewrite/directive.ts';
 import { decodeOriginal } from '../../../src/rewrite/original.ts';
 import { isOwnKey } from '../../../src/rewrite/own-keys.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Edit, Subject } from './objects.ts';
+import { directivePatch } from './steering.ts';
 import type { Tool } from './tools.ts';
-
-const ROLLOUT = 'web';
-const KEY = directiveKey(ROLLOUT);
 
 /** What a controller of Kubernetes writes on the object by itself, at times that nobody chooses. */
 const WRITTEN_BY_OTHERS = new Set(['deployment.kubernetes.io/revision']);
@@ -71,22 +69,9 @@ export class Pair {
   async #direct(action: Action | undefined): Promise<boolean> {
     const { release: namespace } = this.namespaces;
     const live = await this.live();
-    const directive =
-      action &&
-      encodeDirective({
-        format: FORMAT,
-        rollout: { namespace, name: ROLLOUT, uid: 'a1' },
-        revision: 'v2',
-        step: this.#step,
-        continues: this.#step > 1,
-        action,
-      });
-    const body = {
-      metadata: {
-        resourceVersion: stringAt(live, 'metadata', 'resourceVersion') ?? '',
-        annotations: { [KEY]: directive ?? null },
-      },
-    };
+    const { metadata } = directivePatch(namespace, this.#step, action);
+    const resourceVersion = stringAt(live, 'metadata', 'resourceVersion') ?? '';
+    const body = { metadata: { ...(metadata as JsonMap), resourceVersion } };
     const name = { namespace, name: 'web' };
     try {
       await this.#controller.patch(this.subject.resource, name, 'merge', body, { fieldManager: 'sluice-controller' });

@@ -16,8 +16,7 @@ import { createRewriter, objectName } from '../../../src/rewrite/rewriter.ts';
 import { canaryIngress } from '../../../src/rollout/canary-ingress.ts';
 import { stepDirective, stepsOf } from '../../../src/rollout/directives.ts';
 import { type Target, targetsOf } from '../../../src/rollout/targets.ts';
-import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
+import { cluster } from '../../cluster/cluster.ts';
 import { type Installed, installSluice } from '../installed.ts';
 
 const server = cluster();
@@ -25,10 +24,8 @@ const discovery = new Discovery({ client: server.client });
 let sluice: Installed;
 
 beforeAll(async () => {
-  for (const name of ['istio', 'httpRoute'] as const) {
-    succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath(name)]));
-  }
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio', 'httpRoute'] });
+  await sluice.rest();
 });
 afterAll(async () => {
   discovery.close();

@@ -3,7 +3,6 @@ import { writeDirectly } from '../../../src/controller/direct-write.ts';
 import { at, type JsonMap } from '../../../src/json/value.ts';
 import { decide } from '../../../src/rewrite/decide.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { bypass } from './bypass.ts';
 import { diff } from './diffs.ts';
@@ -21,8 +20,8 @@ const [clientSide, serverSide] = TOOLS as readonly [Tool, Tool];
 let sluice: Installed;
 
 beforeAll(async () => {
-  succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio'] });
+  await sluice.rest();
 });
 afterAll(() => sluice.uninstall());
 

@@ -3,21 +3,23 @@ import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { virtualService } from '../drift/objects.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import type { Shop } from '../release/shop.ts';
 import { leader, leaseTransitions, podsOfHalf, signalPods } from './processes.ts';
-import { admits, applyTo, edited, installGateways, live, openShop, renamed } from './shop.ts';
+import { admits, applyTo, edited, GATEWAYS, live, openShop, renamed } from './shop.ts';
 
 const server = cluster();
 const { kubectl } = server;
 let sluice: Installed;
-let shop = '';
+let shop: Shop;
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
-  shop = await openShop(server, sluice);
+  sluice = await installSluice(server, GATEWAYS);
+  shop = await openShop(server);
 });
 afterAll(() => sluice?.uninstall());
 
+/** The user's write. */
+const edit = edited(virtualService, virtualService.source);
 const pods = (half: 'webhook' | 'controller') => podsOfHalf(server, sluice.namespace, half);
 const names = async (half: 'webhook' | 'controller') => (await pods(half)).map(({ name }) => name);
 const since = (start: number) => Math.round(performance.now() - start);
@@ -26,14 +28,11 @@ test('all processes killed at once come back by themselves, and the write that f
   const all = [...(await names('webhook')), ...(await names('controller'))];
   signalPods(all, 'SIGKILL');
   const start = performance.now();
-  const refused = await applyTo(server, shop, edited(virtualService));
+  const refused = await applyTo(server, shop, edit);
   process.stderr.write(`after SIGKILL: exit code ${refused.exitCode} after ${since(start)} ms: ${refused.stderr}`);
   expect(refused.exitCode).toBe(1);
-  succeeded(await applyTo(server, shop, renamed(edited(virtualService), 'other')));
-  await until(
-    'the same write to pass',
-    async () => (await applyTo(server, shop, edited(virtualService))).exitCode === 0,
-  );
+  succeeded(await applyTo(server, shop, renamed(edit, 'other')));
+  await until('the same write to pass', async () => (await applyTo(server, shop, edit)).exitCode === 0);
   process.stderr.write(`the same write passes ${since(start)} ms after SIGKILL of everything\n`);
   expect(JSON.stringify((await live(server, virtualService, shop))['spec'])).toContain('"timeout":"5s"');
   await until('all pods to be ready', async () =>
@@ -71,7 +70,7 @@ test('one webhook that hangs is left out after its probes have failed', async ()
     // An API server keeps connections open: one that leads to the hanging process fails one more write, after its timeout.
     let [passed, failed] = [0, 0];
     while (passed < 5) {
-      const words = ['label', 'virtualservice', 'web', '-n', shop, `seen=${passed}-${failed}`, '--overwrite'];
+      const words = ['label', 'virtualservice', 'web', '-n', shop.namespace, `seen=${passed}-${failed}`, '--overwrite'];
       const { exitCode, stderr } = await kubectl(words);
       if (exitCode === 0) passed++;
       else [passed, failed] = [0, failed + 1];

@@ -4,23 +4,22 @@ import type { KubeObject } from '../../../src/kube/client.ts';
 import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
-import { type Subject, virtualService } from '../drift/objects.ts';
+import { ingress, type Subject, virtualService } from '../drift/objects.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import type { Shop } from '../release/shop.ts';
 import { scale } from './processes.ts';
-import { admits, applyTo, edited, installGateways, live, openShop, renamed, TAKING_PART } from './shop.ts';
-import { nameOf } from './steering.ts';
+import { admits, applyTo, edited, GATEWAYS, live, nameIn, openShop, renamed, TAKING_PART } from './shop.ts';
 
 const server = cluster();
 const { kubectl, client } = server;
 let sluice: Installed;
-let shop = '';
-let leaving = '';
+let shop: Shop;
+let leaving: Shop;
 const before = new Map<string, JsonMap>();
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
-  [shop, leaving] = [await openShop(server, sluice), await openShop(server, sluice)];
+  sluice = await installSluice(server, GATEWAYS);
+  [shop, leaving] = [await openShop(server), await openShop(server)];
   await scale(server, sluice.namespace, 0);
   await until('writes to be refused', async () => !(await admits(server, shop)));
   for (const subject of TAKING_PART) before.set(subject.kind, declared(await live(server, subject, shop)));
@@ -35,11 +34,11 @@ function declared({ spec = null, metadata }: KubeObject): JsonMap {
   return { spec, labels, annotations };
 }
 
-const inShop = (words: string) => kubectl([...words.split(' '), '-n', shop]);
+const inShop = (words: string) => kubectl([...words.split(' '), '-n', shop.namespace]);
 
 describe('with all pods of Sluice gone, what takes no part in a release is written as ever', () => {
-  test.each(TAKING_PART.map((subject) => [subject.kind, subject] as const))('%s', async (_, subject) => {
-    succeeded(await applyTo(server, shop, renamed(edited(subject), 'other')));
+  test.each([...TAKING_PART, ingress].map((subject) => [subject.kind, subject] as const))('%s', async (_, subject) => {
+    succeeded(await applyTo(server, shop, renamed(edited(subject, subject.source), 'other')));
     succeeded(await applyTo(server, shop, renamed(subject.source, 'new')));
     succeeded(await inShop(`label ${subject.kind} other seen=yes`));
     succeeded(await inShop(`delete ${subject.kind} new`));
@@ -58,15 +57,19 @@ describe('with all pods of Sluice gone, what takes no part in a release is writt
 
   test('the status of a Rollout, by our controller: it goes on', async () => {
     const status = { message: 'seen' };
-    const name = { namespace: shop, name: 'armed' };
+    const name = { namespace: shop.namespace, name: 'armed' };
     await sluice.controller.patch(RESOURCES.rollout, name, 'merge', { status }, { subresource: 'status' });
   });
 });
 
 describe('and of what is in a release', () => {
   test('scaling passes, as an autoscaler does it', async () => {
-    succeeded(await inShop('scale deployment web --replicas=1'));
-    succeeded(await inShop('scale deployment web --replicas=0'));
+    succeeded(await inShop('scale deployment web --replicas=5'));
+    succeeded(await inShop('scale deployment web --replicas=4'));
+  });
+
+  test('the Ingress is edited as ever: the weight is on one beside it', async () => {
+    succeeded(await applyTo(server, shop, edited(ingress, shop.source('Ingress'))));
   });
 
   test('its status passes, and metadata that no release changes', async () => {
@@ -80,7 +83,7 @@ describe('and of what is in a release', () => {
     'an edit is refused at once, by a message with our names in it: %s',
     async (_, subject: Subject) => {
       const start = performance.now();
-      const { exitCode, stderr } = await applyTo(server, shop, edited(subject));
+      const { exitCode, stderr } = await applyTo(server, shop, edited(subject, shop.source(subject.kind)));
       process.stderr.write(`refused after ${Math.round(performance.now() - start)} ms: ${stderr}`);
       expect(exitCode).toBe(1);
       const entry = subject.kind === 'Deployment' ? 'workloads' : 'gateways';
@@ -113,7 +116,7 @@ describe('and of what is in a release', () => {
 
   test('a namespace with all of it can be deleted', async () => {
     const start = performance.now();
-    succeeded(await kubectl(['delete', 'namespace', leaving, '--timeout=60s']));
+    succeeded(await kubectl(['delete', 'namespace', leaving.namespace, '--timeout=60s']));
     process.stderr.write(`deleted after ${Math.round(performance.now() - start)} ms\n`);
   });
 });
@@ -127,7 +130,8 @@ describe('when the pods are back', () => {
     await scale(server, sluice.namespace, 2);
     await until('a write to pass', () => admits(server, shop));
     process.stderr.write(`admitted again ${Math.round(performance.now() - start)} ms after scaling up\n`);
-    for (const subject of TAKING_PART) succeeded(await applyTo(server, shop, edited(subject)));
+    for (const subject of TAKING_PART)
+      succeeded(await applyTo(server, shop, edited(subject, shop.source(subject.kind))));
     const object = await live(server, virtualService, shop);
     expect(JSON.stringify(object['spec'])).toContain('"timeout":"5s"');
     expect(JSON.stringify(object['spec'])).toContain('"weight":80');
@@ -135,9 +139,9 @@ describe('when the pods are back', () => {
   });
 
   test('and what was scaled meanwhile stays as it was', async () => {
-    const armed = await client.get(RESOURCES.deployment, { namespace: shop, name: 'armed' });
+    const armed = await client.get(RESOURCES.deployment, { namespace: shop.namespace, name: 'armed' });
     expect(JSON.stringify(armed['spec'])).toContain('"replicas":1');
-    const web = await client.get(RESOURCES.deployment, nameOf(shop));
-    expect(JSON.stringify(web['spec'])).toContain('"replicas":0');
+    const web = await client.get(RESOURCES.deployment, nameIn(shop));
+    expect(JSON.stringify(web['spec'])).toContain('"replicas":4');
   });
 });

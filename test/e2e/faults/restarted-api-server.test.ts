@@ -5,21 +5,21 @@ import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { deployment, virtualService } from '../drift/objects.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import type { Shop } from '../release/shop.ts';
 import { becomes, rollout } from '../rollout-controller.ts';
 import { leaseTransitions, podsOfHalf } from './processes.ts';
-import { admits, applyTo, edited, installGateways, live, openShop, renamed } from './shop.ts';
+import { admits, applyTo, edited, GATEWAYS, live, openShop, renamed } from './shop.ts';
 
 const server = cluster();
 const { kubectl, client } = server;
 const MUTATING = { name: 'zz-sluice-mutating' };
 const CRD = { name: 'rollouts.rollouts.kruise.io' };
 let sluice: Installed;
-let shop = '';
+let shop: Shop;
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
-  shop = await openShop(server, sluice);
+  sluice = await installSluice(server, GATEWAYS);
+  shop = await openShop(server);
 });
 afterAll(() => sluice?.uninstall());
 
@@ -89,7 +89,7 @@ describe('when the API server was restarted', () => {
     const start = performance.now();
     await until('a write to pass', () => admits(server, shop));
     process.stderr.write(`admitted ${since(start)} ms after the API server was ready\n`);
-    succeeded(await applyTo(server, shop, edited(virtualService)));
+    succeeded(await applyTo(server, shop, edited(virtualService, virtualService.source)));
     expect(JSON.stringify((await live(server, virtualService, shop))['spec'])).toContain('"weight":80');
   });
 
@@ -98,12 +98,12 @@ describe('when the API server was restarted', () => {
     const { metadata: _, ...rest } = rollout({}, {});
     const strategy = { canary: { steps: [{ replicas: '50%' }, { replicas: '100%' }] } };
     const workloadRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'late' };
-    await server.apply(shop, { ...rest, metadata: { name: 'late' }, spec: { workloadRef, strategy } });
-    await becomes(server, shop, 'ResolvedRefs', 'False', 'WorkloadNotFound', 'late');
+    await server.apply(shop.namespace, { ...rest, metadata: { name: 'late' }, spec: { workloadRef, strategy } });
+    await becomes(server, shop.namespace, 'ResolvedRefs', 'False', 'WorkloadNotFound', 'late');
     process.stderr.write(`a new Rollout is judged ${since(start)} ms after it was made\n`);
-    await server.apply(shop, renamed(deployment.source, 'late'));
+    await server.apply(shop.namespace, renamed(deployment.source, 'late'));
     await until('the Deployment to be armed', async () => {
-      const object = await client.get(RESOURCES.deployment, { namespace: shop, name: 'late' });
+      const object = await client.get(RESOURCES.deployment, { namespace: shop.namespace, name: 'late' });
       return stringAt(object, 'metadata', 'annotations', 'directive.sluice.dev/late') !== undefined;
     });
   });

@@ -6,7 +6,6 @@ import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { becomes, deployment, ingress, rollout, service } from '../rollout-controller.ts';
 import { type Half, podsOfHalf } from './processes.ts';
-import { installGateways } from './shop.ts';
 
 const server = cluster();
 const { kubectl, client, apply } = server;
@@ -19,8 +18,7 @@ let sluice: Installed;
 const whole = new Map<Half, Json>();
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio'] });
   for (const half of ['controller', 'webhook'] as const) whole.set(half, await rules(half));
 });
 afterEach(async () => {

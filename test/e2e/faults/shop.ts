@@ -1,38 +1,37 @@
 import { isMap, type JsonMap } from '../../../src/json/value.ts';
 import { outcomeOf } from '../../../src/kube/api-error.ts';
 import type { KubeObject } from '../../../src/kube/client.ts';
-import { RESOURCES } from '../../../src/kube/resource.ts';
-import { type Cluster, succeeded } from '../../cluster/cluster.ts';
+import { type ObjectName, RESOURCES } from '../../../src/kube/resource.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
 import type { CommandResult } from '../../cluster/command.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
 import { until } from '../../cluster/until.ts';
-import { deployment, ingress, type Subject, service, virtualService } from '../drift/objects.ts';
-import type { Installed } from '../installed.ts';
+import { deployment, httpRoute, ingress, type Subject, service, virtualService } from '../drift/objects.ts';
+import type { InstallOptions } from '../installed.ts';
+import { openShopInStep1, routing, type Shop } from '../release/shop.ts';
 import { rollout } from '../rollout-controller.ts';
-import { nameOf, steer } from './steering.ts';
 
-/** What takes part in the release of a shop. */
-export const TAKING_PART = [virtualService, service, ingress, deployment] as const;
+/** The gateways of a shop, which have to be there before it. */
+export const GATEWAYS: InstallOptions = { gateways: ['istio', 'httpRoute'] };
 
-/** To be called before Sluice is installed. */
-export async function installGateways({ kubectl }: Cluster): Promise<void> {
-  succeeded(await kubectl(['apply', '--server-side', '-f', definitionsPath('istio')]));
-}
+/** What a release changes in a shop. */
+export const TAKING_PART = [virtualService, httpRoute, service, deployment] as const;
 
 /**
- * A namespace with objects `web` in step 1 of a release; objects `other` of the same kinds, which take no part; and a
- * Deployment `armed` at rest, which the Rollout `armed` names.
+ * A shop that waits in step 1 of a release, with an HTTPRoute and an Ingress beside the VirtualService; objects `other` of
+ * the same kinds, which take no part; and a Deployment `armed` at rest, which the Rollout `armed` names.
  */
-export async function openShop(cluster: Cluster, sluice: Installed): Promise<string> {
-  const namespace = await cluster.namespace();
-  const all = TAKING_PART.flatMap(({ source }) => [source, renamed(source, 'other')]);
-  await cluster.apply(namespace, ...all, renamed(deployment.source, 'armed'), armedRollout());
-  for (const subject of TAKING_PART) await steer(sluice.controller, subject, namespace, 1);
+export async function openShop(cluster: Cluster): Promise<Shop> {
+  const others = [...TAKING_PART, ingress].map(({ source }) => renamed(source, 'other'));
+  const armed = [renamed(deployment.source, 'armed'), armedRollout()];
+  const shop = await openShopInStep1(cluster, {
+    routing: { ...routing, gateway: { httpRouteName: 'web' }, ingress: { name: 'web', classType: 'nginx' } },
+    beside: [httpRoute.source, ingress.source, ...others, ...armed],
+  });
   await until('the Deployment to be armed', async () => {
-    const { metadata } = await cluster.client.get(RESOURCES.deployment, { namespace, name: 'armed' });
+    const { metadata } = await cluster.client.get(RESOURCES.deployment, { namespace: shop.namespace, name: 'armed' });
     return isMap(metadata) && JSON.stringify(metadata['annotations']).includes('directive.sluice.dev/armed');
   });
-  return namespace;
+  return shop;
 }
 
 function armedRollout(): JsonMap {
@@ -50,25 +49,30 @@ export function renamed(source: JsonMap, name: string): JsonMap {
 }
 
 /** The user's write: their source with the first edit of the subject. */
-export function edited({ source, edits }: Subject): JsonMap {
+export function edited({ edits }: Subject, source: JsonMap): JsonMap {
   const [edit] = edits;
   if (edit === undefined) throw new Error('no edit');
   return edit.apply(source);
 }
 
-export function applyTo({ kubectl }: Cluster, namespace: string, object: JsonMap): Promise<CommandResult> {
+export function applyTo({ kubectl }: Cluster, { namespace }: Shop, object: JsonMap): Promise<CommandResult> {
   return kubectl(['apply', '-n', namespace, '-f', '-'], { stdin: JSON.stringify(object) });
 }
 
-export function live({ client }: Cluster, { resource }: Subject, namespace: string): Promise<KubeObject> {
-  return client.get(resource, nameOf(namespace));
+/** Where the object of a subject is. */
+export function nameIn({ namespace }: Shop): ObjectName {
+  return { namespace, name: 'web' };
+}
+
+export function live({ client }: Cluster, { resource }: Subject, shop: Shop): Promise<KubeObject> {
+  return client.get(resource, nameIn(shop));
 }
 
 /** Whether admission by Sluice works now, seen by a dry run on an object in a release. */
-export async function admits({ client }: Cluster, namespace: string): Promise<boolean> {
+export async function admits({ client }: Cluster, shop: Shop): Promise<boolean> {
   const patch = { metadata: { labels: { asked: String(performance.now()) } } };
   try {
-    await client.patch(virtualService.resource, nameOf(namespace), 'merge', patch, { dryRun: true });
+    await client.patch(virtualService.resource, nameIn(shop), 'merge', patch, { dryRun: true });
     return true;
   } catch (error) {
     if (outcomeOf(error) === 'passing') return false;

@@ -1,23 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isMap, type Json, type JsonMap } from '../../../src/json/value.ts';
+import { isMap, type Json, type JsonMap, stringAt } from '../../../src/json/value.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
+import { ingress } from '../drift/objects.ts';
 import { type Installed, installSluice } from '../installed.ts';
-import { installGateways, openShop, TAKING_PART } from './shop.ts';
-import { steer } from './steering.ts';
+import type { Shop } from '../release/shop.ts';
+import { GATEWAYS, openShop, TAKING_PART } from './shop.ts';
 
 const server = cluster();
 const { kubectl } = server;
 const CRDS = ['rollouts.rollouts.kruise.io', 'trafficroutings.rollouts.kruise.io'];
+const RELEASED = [...TAKING_PART, ingress];
+const TRACES = /sluice\.dev|rollouts\.kruise\.io/;
 let sluice: Installed;
-let shop = '';
+let shop: Shop;
 let before: readonly JsonMap[];
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
-  shop = await openShop(server, sluice);
-  for (const subject of TAKING_PART) await steer(sluice.controller, subject, shop, 0);
+  sluice = await installSluice(server, GATEWAYS);
+  shop = await openShop(server);
+  await shop.release('v1');
+  await shop.ends('Rollback', 60);
+  succeeded(await kubectl(['delete', 'rollout', 'web', '-n', shop.namespace]));
+  await until('the workload to be at rest', async () => !TRACES.test(JSON.stringify(steered(await everything()))));
   before = await everything();
   const start = performance.now();
   await sluice.uninstall();
@@ -29,12 +34,17 @@ afterAll(async () => {
 
 /** The user's objects: metadata and spec, without what the API server counts. */
 async function everything(): Promise<JsonMap[]> {
-  const kinds = [...TAKING_PART.map(({ kind }) => kind), 'Rollout'].join(',');
-  const list = JSON.parse(succeeded(await kubectl(['get', kinds, '-n', shop, '-o', 'json'])));
+  const kinds = [...RELEASED.map(({ kind }) => kind), 'Rollout'].join(',');
+  const list = JSON.parse(succeeded(await kubectl(['get', kinds, '-n', shop.namespace, '-o', 'json'])));
   return (list.items as JsonMap[]).map(({ kind = null, metadata, spec = null }) => {
     const { managedFields: _, resourceVersion: __, ...rest } = isMap(metadata) ? metadata : {};
     return { kind, metadata: rest as Json, spec };
   });
+}
+
+/** Those whose release has ended. */
+function steered(objects: readonly JsonMap[]): JsonMap[] {
+  return objects.filter(({ metadata }) => stringAt(metadata, 'name') === 'web');
 }
 
 test('no webhook configuration is left', async () => {
@@ -47,30 +57,30 @@ test('no webhook configuration is left', async () => {
 test('the objects of users are what they were, and hold nothing of a release that has ended', async () => {
   const after = await everything();
   expect(after).toEqual(before);
-  const steered = after.filter(({ metadata }) => JSON.stringify(metadata).includes('"name":"web"'));
-  expect(steered).toHaveLength(TAKING_PART.length);
-  expect(JSON.stringify(steered)).not.toMatch(/sluice\.dev|rollouts\.kruise\.io/);
+  expect(steered(after)).toHaveLength(RELEASED.length);
+  expect(JSON.stringify(steered(after))).not.toMatch(TRACES);
 });
 
 test('a workload at rest keeps its directive and label, which nobody reads now; the commands of the docs take them away', async () => {
-  const armed = async () => succeeded(await kubectl(['get', 'deployment', 'armed', '-n', shop, '-o', 'json']));
+  const armed = async () =>
+    succeeded(await kubectl(['get', 'deployment', 'armed', '-n', shop.namespace, '-o', 'json']));
   expect(await armed()).toContain('directive.sluice.dev/armed');
-  succeeded(await kubectl(['set', 'image', 'deployment/armed', 'web=echo:2', '-n', shop]));
-  succeeded(await kubectl(['annotate', 'deployment', 'armed', '-n', shop, 'directive.sluice.dev/armed-']));
-  succeeded(await kubectl(['label', 'deployment', 'armed', '-n', shop, 'rollouts.kruise.io/workload-type-']));
+  succeeded(await kubectl(['set', 'image', 'deployment/armed', 'web=echo:2', '-n', shop.namespace]));
+  succeeded(await kubectl(['annotate', 'deployment', 'armed', '-n', shop.namespace, 'directive.sluice.dev/armed-']));
+  succeeded(await kubectl(['label', 'deployment', 'armed', '-n', shop.namespace, 'rollouts.kruise.io/workload-type-']));
   const { metadata, spec } = JSON.parse(await armed());
   delete metadata.managedFields;
-  expect(JSON.stringify({ metadata, spec })).not.toMatch(/sluice\.dev|rollouts\.kruise\.io/);
+  expect(JSON.stringify({ metadata, spec })).not.toMatch(TRACES);
 });
 
 describe('the CRDs stay, and Rollouts with them', () => {
   test('they are read and written in the version that is stored', async () => {
     succeeded(await kubectl(['get', 'crd', ...CRDS]));
-    succeeded(await kubectl(['label', 'rollout', 'armed', '-n', shop, 'seen=yes']));
+    succeeded(await kubectl(['label', 'rollout', 'armed', '-n', shop.namespace, 'seen=yes']));
   });
 
   test('their old version needs a converter: the command of the docs ends that', async () => {
-    const old = ['get', 'rollouts.v1alpha1.rollouts.kruise.io', 'armed', '-n', shop];
+    const old = ['get', 'rollouts.v1alpha1.rollouts.kruise.io', 'armed', '-n', shop.namespace];
     const { stderr } = await kubectl(old);
     process.stderr.write(`v1alpha1 after the uninstallation: ${stderr}`);
     expect(stderr).toContain('conversion webhook');
@@ -81,7 +91,7 @@ describe('the CRDs stay, and Rollouts with them', () => {
 });
 
 test.each([
-  ['of users, with Rollouts', () => shop],
+  ['of users, with Rollouts', () => shop.namespace],
   ['of Sluice, with Secrets, Lease and pinned scripts', () => sluice.namespace],
 ])('the namespace %s can be deleted: no finalizer hangs', async (_, name) => {
   const start = performance.now();

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { equal } from '../../../src/json/equal.ts';
 import { type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
-import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { definitionsPath } from '../../cluster/definitions.ts';
+import { cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { deployment, type Edit, SUBJECTS, type Subject, virtualService } from '../drift/objects.ts';
 import { missingOwners, ownersOf, Pair } from '../drift/release.ts';
@@ -35,10 +34,8 @@ const DEPLOYERS: readonly Deployer[] = [
 const server = cluster();
 let sluice: Installed;
 beforeAll(async () => {
-  for (const name of ['istio', 'httpRoute'] as const) {
-    succeeded(await server.kubectl(['apply', '--server-side', '-f', definitionsPath(name)]));
-  }
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio', 'httpRoute'] });
+  await sluice.rest();
 });
 afterAll(() => sluice.uninstall());
 

@@ -20,13 +20,9 @@ let sluice: Installed;
 // The controller would arm what it sees: without it only the entry for holds can stop a new version.
 beforeAll(async () => {
   sluice = await installSluice(server);
-  await scale(server, sluice.namespace, 0, ['controller']);
+  await sluice.rest();
 });
-// The controller ends what it has begun in the cluster: the conversion of the CRD, which is there for other files.
-afterAll(async () => {
-  await scale(server, sluice.namespace, 1, ['controller']);
-  await sluice.uninstall();
-});
+afterAll(() => sluice.uninstall());
 
 const web = (version: string): JsonMap => echoDeployment({ name: 'web', version, replicas: 2 }) as JsonMap;
 

@@ -3,7 +3,6 @@ import { at, type Json, type JsonMap } from '../../../src/json/value.ts';
 import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
-import { scale } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
 
 const server = cluster();
@@ -16,14 +15,10 @@ let alice = '';
 // What is stored is what the tests write: the controller would report what it sees.
 beforeAll(async () => {
   sluice = await installSluice(server);
-  await scale(server, sluice.namespace, 0, ['controller']);
+  await sluice.rest();
   alice = await server.as('alice');
 });
-// The controller ends what it has begun in the cluster: the conversion of the CRD, which is there for other files.
-afterAll(async () => {
-  await scale(server, sluice.namespace, 1, ['controller']);
-  await sluice.uninstall();
-});
+afterAll(() => sluice.uninstall());
 beforeEach(async () => {
   namespace = await server.namespace();
   const binding = ['create', 'rolebinding', 'alice', '-n', namespace, '--clusterrole=edit', '--user=alice'];

@@ -1,16 +1,11 @@
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
-import { RESOURCES, type Resource } from '../../../src/kube/resource.ts';
+import { RESOURCES } from '../../../src/kube/resource.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
+import { virtualService } from '../drift/objects.ts';
 import { echoDeployment, echoService } from '../echo.ts';
 
-export const VIRTUAL_SERVICE: Resource = {
-  group: 'networking.istio.io',
-  version: 'v1beta1',
-  plural: 'virtualservices',
-  kind: 'VirtualService',
-  namespaced: true,
-};
+export const VIRTUAL_SERVICE = virtualService.resource;
 
 export type ShopOptions = {
   readonly replicas?: number;
@@ -20,13 +15,15 @@ export type ShopOptions = {
   readonly annotations?: JsonMap;
   /** Fields of the Deployment's spec. */
   readonly spec?: JsonMap;
+  /** What else is in the user's folder. */
+  readonly beside?: readonly JsonMap[];
 };
 
 /** A Deployment, its Service, a VirtualService in front of it, and the Rollout that releases it: all called `web`. */
 export type Shop = {
   readonly namespace: string;
-  /** What the user's folder holds. */
-  readonly sources: readonly JsonMap[];
+  /** The object `web` of a kind as the user's folder holds it now. */
+  source(kind: string): JsonMap;
   /** Applies the Deployment with another version. */
   release(version: string): Promise<void>;
   rollout(): Promise<JsonMap>;
@@ -57,24 +54,24 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
     const made = echoDeployment({ name: 'web', version, replicas: options.replicas ?? 4 }) as JsonMap;
     return { ...made, spec: { ...(made['spec'] as JsonMap), ...options.spec } };
   };
-  const virtualService: JsonMap = {
-    apiVersion: 'networking.istio.io/v1beta1',
-    kind: 'VirtualService',
-    metadata: { name: 'web' },
-    spec: { hosts: ['web'], http: [{ route: [{ destination: { host: 'web' } }] }] },
-  };
   const rollout: JsonMap = {
     apiVersion: 'rollouts.kruise.io/v1beta1',
     kind: 'Rollout',
     metadata: { name: 'web', ...(options.annotations === undefined ? {} : { annotations: options.annotations }) },
     spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, strategy: options.strategy },
   };
-  const sources = [deployment('v1'), echoService('web') as JsonMap, virtualService, rollout];
+  const { beside = [] } = options;
+  let sources = [deployment('v1'), echoService('web') as JsonMap, virtualService.source, ...beside, rollout];
   await cluster.apply(namespace, ...sources);
   const shop: Shop = {
     namespace,
-    sources,
+    source(kind) {
+      const found = sources.find((each) => each['kind'] === kind && stringAt(each, 'metadata', 'name') === 'web');
+      if (found === undefined) throw new Error(`there is no ${kind} in the shop`);
+      return found;
+    },
     async release(version) {
+      sources = [deployment(version), ...sources.slice(1)];
       const done = await kubectl(['apply', '-n', namespace, '-f', '-'], { stdin: JSON.stringify(deployment(version)) });
       if (done.exitCode !== 0) throw new Error(done.stderr);
     },
@@ -94,7 +91,7 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
     async weights() {
       const object = await client.get(VIRTUAL_SERVICE, name);
       const http = member(member(object, 'spec'), 'http');
-      const [rule] = isList(http) ? http : [];
+      const rule = (isList(http) ? http : []).find((each) => stringAt(each, 'name') === 'web');
       const route = member(rule, 'route');
       return Object.fromEntries((isList(route) ? route : []).map(weight));
     },
@@ -122,6 +119,18 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
     const isArmed = JSON.stringify(member(metadata, 'annotations') ?? {}).includes('directive.sluice.dev/web');
     return isArmed && member(status, 'readyReplicas') === (options.replicas ?? 4);
   });
+  return shop;
+}
+
+/** A shop that waits in step 1, in which version v2 has one pod and a fifth of the traffic. */
+export async function openShopInStep1(
+  cluster: Cluster,
+  { routing: by = routing, ...options }: Partial<ShopOptions> & { readonly routing?: JsonMap } = {},
+): Promise<Shop> {
+  const steps = [{ traffic: '20%', replicas: '25%', pause: {} }, { replicas: '100%' }];
+  const shop = await openShop(cluster, { strategy: { canary: { steps, trafficRoutings: [by] } }, ...options });
+  await shop.release('v2');
+  await shop.reaches(1, 'StepPaused');
   return shop;
 }
 

@@ -3,7 +3,6 @@ import { at, isList, type Json, type JsonMap, member, stringAt } from '../../../
 import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
-import { installGateways } from '../faults/shop.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { openShop, routing, type Shop, VIRTUAL_SERVICE } from './shop.ts';
 
@@ -11,8 +10,7 @@ const server = cluster();
 let sluice: Installed;
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio'] });
 });
 afterAll(async () => {
   await sluice?.uninstall();
