@@ -17,7 +17,7 @@ export type Abandoned = {
 
 /** What to do next, and how far it is. */
 export type AbandonedPlan = {
-  /** `given back`: the directive goes, and the workload is its owner's again. */
+  /** `given back`: nothing holds it any more, and it is its owner's again. */
   readonly workload: WorkloadWish | 'given back' | 'keep';
   readonly sets: readonly SetWish[];
   readonly canaryDeployment: 'absent' | 'keep';

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { at, type JsonMap } from '../../src/json/value.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
+import { isOwnKey } from '../../src/rewrite/own-keys.ts';
 import { templateHash } from '../../src/rewrite/template.ts';
 import { leftovers } from './invariants.ts';
 import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
@@ -441,8 +442,15 @@ test.each(styles)(
     await world.pass(30);
     expect(world.ready()).toEqual({ v1: 10 });
     expect(leftovers(world)).toEqual([]);
+    expectFree(world);
   },
 );
+
+/** Nothing of ours waits for a new version of the workload any more, as before there was a Rollout. */
+function expectFree(world: World): void {
+  const workload = world.cluster.read(RESOURCES.deployment, WEB);
+  expect(Object.keys(at(workload, ['metadata', 'annotations']) ?? {}).filter(isOwnKey)).toEqual([]);
+}
 
 test.each(styles)('%s: deleted with on-delete: rollback, it takes the pods back, too', async (_, strategy) => {
   const world = await opened({ strategy, annotations: annotated('rollback') });
@@ -463,6 +471,7 @@ test.each(styles)('%s: deleted with on-delete: complete, the new version comes o
   expect(world.weights()).toEqual({ web: 100 });
   expect(world.ready()).toEqual({ v2: 10 });
   expect(leftovers(world)).toEqual([]);
+  expectFree(world);
 });
 
 /** Pods of the versions in it never become ready. */

@@ -74,8 +74,13 @@ export function createAbandoned({ api, kinds, scenes, steer, script, clock }: Ab
   async function workload(wish: AbandonedPlan['workload'], { deployment, directive, key }: Left): Promise<void> {
     if (wish === 'keep' || deployment === undefined || directive?.action.type !== 'workload') return;
     const { style, stable, onDelete } = directive.action;
-    const kept = { type: 'workload', style, stable, ...(onDelete === undefined ? {} : { onDelete }) } as const;
-    const wanted = wish === 'given back' ? undefined : encodeDirective({ ...directive, action: { ...kept, ...wish } });
+    const asWished = onDelete === undefined ? {} : { onDelete };
+    const wanted = encodeDirective(
+      wish === 'given back'
+        ? // Armed it can be disarmed, which takes our label off, too; where the Rollout is there again it stays so.
+          { ...directive, revision: '', step: 0, continues: false, action: { type: 'armed', style, ...asWished } }
+        : { ...directive, action: { type: 'workload', style, stable, ...asWished, ...wish } },
+    );
     if (wanted === encodeDirective(directive) && steer.isInEffect(deployment.uid, deployment.content)) return;
     const name = { namespace: deployment.namespace, name: deployment.name };
     await steer.write({ resource: RESOURCES.deployment, name, key, text: wanted, content: deployment.content });

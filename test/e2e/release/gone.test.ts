@@ -140,7 +140,7 @@ test.each([
   },
 );
 
-test('rollback: traffic goes back, then the new pods; the new version stays held, and is released where the Rollout is there again', async () => {
+test('rollback: traffic goes back, then the new pods; what is stored is held, another version too, and released where the Rollout is there again', async () => {
   const watched = await open(onDelete('rollback'));
   const { shop } = watched;
   await remove(shop);
@@ -149,9 +149,15 @@ test('rollback: traffic goes back, then the new pods; the new version stays held
   expect(await selector(shop)).toEqual({ app: 'web' });
   expect(at(await shop.deployment(), ['spec', 'paused'])).toBe(true);
   await isTold(shop);
+  await shop.release('v3');
+  expect(at(await shop.deployment(), ['spec', 'paused'])).toBe(true);
   await create(shop);
   await shop.reaches(1, 'StepPaused');
-  expect(await shop.pods()).toEqual({ v1: { desired: 4, ready: 4 }, v2: { desired: 1, ready: 1 } });
+  expect(await shop.pods()).toMatchObject({
+    v1: { desired: 4, ready: 4 },
+    v2: { desired: 0 },
+    v3: { desired: 1, ready: 1 },
+  });
 });
 
 test('complete: traffic goes to both versions as one, then the new one comes out natively, and nothing is left', async () => {
