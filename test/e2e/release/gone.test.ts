@@ -69,20 +69,29 @@ function ownKeys(object: JsonMap, part: 'annotations' | 'labels'): string[] {
 
 /** What is left of Sluice in the shop: annotations and labels by their objects, and objects that are not the user's. */
 async function left({ namespace }: Shop): Promise<string[]> {
-  const kinds = [RESOURCES.deployment, RESOURCES.service, VIRTUAL_SERVICE, RESOURCES.replicaSet];
+  const kinds = [RESOURCES.deployment, RESOURCES.service, VIRTUAL_SERVICE];
   const all = await Promise.all(kinds.map(async (kind) => ({ kind, ...(await client.list(kind, { namespace })) })));
-  return all.flatMap(({ kind, items }) =>
+  const objects = all.flatMap(({ kind, items }) =>
     items.flatMap((object) => {
       const name = stringAt(object, 'metadata', 'name') ?? '';
-      const isOther = kind !== RESOURCES.replicaSet && name !== 'web';
-      const marks = [...ownKeys(object, 'annotations'), ...ownKeys(object, 'labels')];
-      return [...(isOther ? [`${kind.kind} ${name}`] : []), ...marks.map((key) => `${key} on ${kind.kind}`)];
+      const keys = [...ownKeys(object, 'annotations'), ...ownKeys(object, 'labels')];
+      return [...(name === 'web' ? [] : [`${kind.kind} ${name}`]), ...keys.map((key) => `${key} on ${kind.kind}`)];
     }),
   );
+  const sets = (await client.list(RESOURCES.replicaSet, { namespace })).items;
+  // The native controller copies annotations of the Deployment to its sets, and leaves them there.
+  const marks = sets.flatMap((set) => ownKeys(set, 'annotations').filter((key) => key.startsWith('sluice.dev/')));
+  return [...new Set([...objects, ...marks.map((key) => `${key} on ReplicaSet`)])].sort();
 }
 
-/** What the Deployment bears as long as it is held. */
-const HELD = ['directive.sluice.dev/web on Deployment', 'rollouts.kruise.io/original-spec-configuration on Deployment'];
+const on = (kind: string, ...keys: string[]) => keys.map((key) => `${key} on ${kind}`);
+
+const STEERED = ['directive.sluice.dev/web', 'rollouts.kruise.io/original-spec-configuration'];
+/** What is there as long as the Deployment is held. */
+const HELD = [
+  ...on('Deployment', ...STEERED, 'rollouts.kruise.io/in-progressing', 'rollouts.kruise.io/workload-type'),
+  ...on('ReplicaSet', 'sluice.dev/floor'),
+];
 
 async function becomes({ shop }: Watched, pods: Record<string, number>, remains: readonly string[]): Promise<void> {
   let seen: unknown;
@@ -93,7 +102,7 @@ async function becomes({ shop }: Watched, pods: Record<string, number>, remains:
       const versions = Object.entries(await shop.pods()).filter(([version]) => version in pods);
       const count = (key: 'desired' | 'ready') =>
         Object.fromEntries(versions.map(([name, counts]) => [name, counts[key]]));
-      seen = { pods: count('desired'), ready: count('ready'), remains: (await left(shop)).sort() };
+      seen = { pods: count('desired'), ready: count('ready'), remains: await left(shop) };
       expect(seen).toEqual(wanted);
       return true;
     },
@@ -128,9 +137,8 @@ test.each([
     const watched = await open(options);
     const { shop } = watched;
     await remove(shop);
-    const pinned = 'directive.sluice.dev/web on Service';
-    const original = 'rollouts.kruise.io/original-spec-configuration on Service';
-    await becomes(watched, { v1: 4, v2: 1 }, [...HELD, pinned, original]);
+    const kept = [...HELD, ...on('Service', ...STEERED), ...on('ReplicaSet', 'sluice.dev/pod-metadata')];
+    await becomes(watched, { v1: 4, v2: 1 }, kept);
     expectTrafficFirst(watched);
     expect(await selector(shop)).toHaveProperty('pod-template-hash');
     await isTold(shop);
