@@ -1,7 +1,9 @@
 import type { CanaryStep } from '../api/generated.ts';
 import type { Place } from './network.ts';
 import type { Observed, SetWish, Wish } from './observed.ts';
+import { bearers } from './pod-metadata.ts';
 import { type Versions, versionsOf } from './pods.ts';
+import { progressed } from './progress.ts';
 import type { ReleaseRecord } from './record.ts';
 import { stepReplicas } from './replicas.ts';
 import { type ReleaseSettings, settingsOf } from './settings.ts';
@@ -84,19 +86,27 @@ export function lookAt(observed: Observed, before: ReleaseRecord, now: number): 
 /** The record with what is counted: pods, revisions, and when anything of it last moved. */
 function counted(
   record: ReleaseRecord,
-  { workload, gateways, services }: Observed,
+  { workload, gateways, destinations, services }: Observed,
   versions: Versions,
   now: number,
 ): ReleaseRecord {
   const { stable, canary, others } = versions;
   const pods = { created: canary?.created ?? 0, ready: canary?.ready ?? 0 };
-  const moving = [
-    ...[stable, canary, ...others].map((set) => `${set?.created ?? 0}/${set?.ready ?? 0}`),
-    ...gateways.map(({ traffic }) =>
+  const facts = [
+    String(workload?.replicas ?? 0),
+    ...[...gateways, ...destinations].map(({ traffic }) =>
       typeof traffic === 'string' ? traffic : `${traffic.step}:${traffic.weight ?? ''}`,
     ),
-    ...services.map(({ pin, canary: service }) => `${pin ?? ''}:${service?.ready ?? ''}`),
+    ...services.map(({ pin, canary: service }) => `${pin ?? ''}:${service?.revision ?? ''}`),
   ].join(' ');
+  const numbers = [
+    ...[stable, canary].flatMap((set) => [set?.created ?? 0, set?.ready ?? 0]),
+    others.reduce((sum, { created }) => sum + created, 0),
+    // Labels that gateways tell pods apart by.
+    canary === undefined ? 0 : bearers(canary).length,
+    ...services.map(({ canary: service }) => service?.ready ?? 0),
+  ];
+  const moving = progressed(record.progress, facts, numbers);
   const isMoving = moving !== record.progress;
   return {
     ...record,

@@ -116,7 +116,7 @@ function foundTraffic({ gateways }: Observed): Pick<ReleaseRecord, 'traffic' | '
 }
 
 function moved(record: ReleaseRecord, change: Partial<ReleaseRecord>, now: number): ReleaseRecord {
-  return { ...record, stateTime: now, progressTime: now, ...change };
+  return { ...record, stateTime: now, progress: '', progressTime: now, ...change };
 }
 
 /** What ends or turns a release, in whatever state it is. */

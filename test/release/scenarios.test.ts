@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { at, type JsonMap } from '../../src/json/value.ts';
+import { at, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
 import { isOwnKey } from '../../src/rewrite/own-keys.ts';
 import { templateHash } from '../../src/rewrite/template.ts';
@@ -268,6 +268,26 @@ test.each(styles)(
     expect(world.desired()).toEqual({ v1: 10 });
   },
 );
+
+test('pods that fall ill and recover again and again are no progress: the deadline passes', async () => {
+  const strategy = {
+    canary: { ...(partition['canary'] as JsonMap), progressDeadlineSeconds: 60, onFailure: 'rollback' },
+  };
+  const world = await opened({ strategy, native: broken('v2') });
+  world.release('v2');
+  await world.until('its pods', () => world.desired()['v2'] === 2);
+  const isNew = (pod: JsonMap) => JSON.stringify(pod).includes('web:v2"');
+  const flapping = world.cluster.list(RESOURCES.pod, 'shop').find(isNew);
+  const name = { namespace: 'shop', name: stringAt(flapping ?? {}, 'metadata', 'name') ?? '' };
+  for (let seconds = 0; seconds < 70; seconds += 2) {
+    const isThere = world.cluster
+      .list(RESOURCES.pod, 'shop')
+      .some((pod) => stringAt(pod, 'metadata', 'name') === name.name);
+    if (isThere) world.cluster.setReady(name, seconds % 4 === 0 ? 'True' : 'False');
+    await world.pass(2);
+  }
+  await world.until('the way back', () => JSON.stringify(world.status()['release'] ?? {}).includes('Failure'), 5);
+});
 
 test('with onFailure: rollback a version without progress is taken back and held', async () => {
   const readyAfter = (pod: JsonMap) => (JSON.stringify(pod).includes('web:v2') ? ('never' as const) : 1_000);
