@@ -47,6 +47,14 @@ test.each<[string, Json]>([
     convertRollout(changed(BETA, { [`${STEPS}.2.matches`]: [{ path: { value: '/a' } }] }), V1ALPHA1),
   ],
   [
+    'a long Service without a canary Service',
+    changed(BETA, {
+      [`${CANARY}.trafficRoutings.0.service`]: 'a'.repeat(57),
+      [`${CANARY}.disableGenerateCanaryService`]: true,
+    }),
+  ],
+  ['a Service of 56 characters', changed(BETA, { [`${CANARY}.trafficRoutings.0.service`]: 'a'.repeat(56) })],
+  [
     'several trafficRoutings',
     changed(BETA, { [`${CANARY}.trafficRoutings.1`]: { service: 'api', gateway: { httpRouteName: 'api' } } }),
   ],
@@ -155,6 +163,11 @@ test.each<[string, Changes, string | RegExp]>([
     'a routing names its Service',
     { [`${CANARY}.trafficRoutings.0.service`]: '' },
     'spec.strategy.canary.trafficRoutings[0].service: is missing or empty; write the name of the stable Service',
+  ],
+  [
+    'a stable Service has room for the name of its canary Service',
+    { [`${CANARY}.trafficRoutings.0.service`]: 'a'.repeat(57) },
+    'spec.strategy.canary.trafficRoutings[0].service: is too long by 1 for its canary Service <name>-canary; name a Service of at most 56 characters, or set disableGenerateCanaryService',
   ],
   [
     'a routing names an object',

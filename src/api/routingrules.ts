@@ -1,7 +1,8 @@
 import { equal } from '../json/equal.ts';
-import { isMap, member, stringAt } from '../json/value.ts';
+import { at, isMap, member, stringAt } from '../json/value.ts';
 import type { Findings } from './findings.ts';
 import { refusedGateway } from './gateway-groups.ts';
+import { canaryName } from './names.ts';
 import { groupKind, itemsOf, type Part, partOf, type RolloutView } from './view.ts';
 import { type FieldPath, fieldPath } from './violation.ts';
 
@@ -10,7 +11,9 @@ export function checkRoutings(view: RolloutView, findings: Findings): void {
   const services = new Map<string, FieldPath>();
   const objects = new Map<string, FieldPath>();
   for (const routing of view.routings) {
-    checkService(partOf(routing, 'service'), services, findings);
+    const service = partOf(routing, 'service');
+    checkService(service, services, findings);
+    if (generatesServices(view)) checkLength(service, findings);
     checkGrace(partOf(routing, 'gracePeriodSeconds'), findings);
     checkObjects(view, routing, objects, findings);
   }
@@ -20,6 +23,24 @@ export function checkRoutings(view: RolloutView, findings: Findings): void {
 function checkService(service: Part, seen: Map<string, FieldPath>, findings: Findings): void {
   if (isName(service)) once(`Service ${service.value}`, service.path, seen, findings);
   else findings.deny(service.path, 'is missing or empty; write the name of the stable Service');
+}
+
+/** Names of Services are DNS labels (RFC 1123). */
+const SERVICE_NAME_LIMIT = 63;
+
+function checkLength({ value, path }: Part, findings: Findings): void {
+  const most = SERVICE_NAME_LIMIT - canaryName('').length;
+  if (typeof value !== 'string' || value.length <= most) return;
+  findings.deny(
+    path,
+    `is too long by ${value.length - most} for its canary Service ${canaryName('<name>')}; name a Service of at most ${most} characters, or set disableGenerateCanaryService`,
+  );
+}
+
+function generatesServices({ hub }: RolloutView): boolean {
+  const strategy = at(hub, ['spec', 'strategy']);
+  const active = member(strategy, 'canary') ?? member(strategy, 'blueGreen');
+  return member(active, 'disableGenerateCanaryService') !== true;
 }
 
 function checkGrace({ value, path }: Part, findings: Findings): void {
