@@ -52,8 +52,11 @@ export type SteerOptions = {
   readonly script: (hash: string) => Script | undefined;
 };
 
+/** What is forgotten is looked at once more; far more objects than take part in releases at one time. */
+const MOST_VERIFIED = 100_000;
+
 export function createSteer({ api, decide, script }: SteerOptions): Steer {
-  /** Uid → content of objects that were seen to be what their directives say. */
+  /** Uid → content of objects that were seen to be what their directives say; the latest last. */
   const verified = new Map<string, string>();
 
   async function judged(incoming: JsonMap, live: JsonMap): Promise<Verdict> {
@@ -69,7 +72,14 @@ export function createSteer({ api, decide, script }: SteerOptions): Steer {
     if (verdict.verdict === 'denied') throw new Denied(`${resource.kind} ${labelOf(after)}: ${verdict.message}`);
     const stored =
       verdict.verdict === 'untouched' ? after : await writeDirectly(api, resource, after, verdict.operations);
-    verified.set(uidOf(stored), contentOf(at(stored, ['metadata'])));
+    remember(uidOf(stored), contentOf(at(stored, ['metadata'])));
+  }
+
+  function remember(uid: string, content: string): void {
+    verified.delete(uid);
+    verified.set(uid, content);
+    const [oldest] = verified.keys();
+    if (verified.size > MOST_VERIFIED && oldest !== undefined) verified.delete(oldest);
   }
 
   return {
