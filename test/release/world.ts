@@ -4,8 +4,10 @@ import { GUARD, inThisThread, library, NAMESPACE } from '../../src/controller/ru
 import { at, isList, type Json, type JsonMap, member, stringAt } from '../../src/json/value.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
 import { type VirtualClock, virtualClock } from '../../src/kube/virtual-clock.testing.ts';
+import type { Script } from '../../src/lua/script.ts';
 import { flooredReplicas } from '../../src/rewrite/floor.ts';
 import { createRewriter } from '../../src/rewrite/rewriter.ts';
+import { pinnedName, readPinned } from '../../src/rollout/pinned-script.ts';
 import { CONTROLLER, type Webhook } from '../native/admission.ts';
 import { NativeCluster, type NativeClusterOptions, type SetCount } from '../native/cluster.ts';
 
@@ -91,18 +93,44 @@ function deployment(version: string, labels: JsonMap, spec: JsonMap): JsonMap {
   };
 }
 
+/** A cluster in memory in which Sluice's webhook answers. */
+export function openCluster(clock: VirtualClock, native: Partial<NativeClusterOptions> = {}): NativeCluster {
+  const scripts = new Map([...library.scripts.values()].map((script) => [script.hash, script]));
+  const cluster: NativeCluster = new NativeCluster({
+    clock,
+    rewriter: createRewriter((hash) => scripts.get(hash) ?? pinnedScript(cluster, hash)),
+    webhooks: [floorWebhook],
+    ...native,
+  });
+  return cluster;
+}
+
+/** A user's script, as the controller has stored it. */
+function pinnedScript(cluster: NativeCluster, hash: string): Script | undefined {
+  const stored = cluster.list(RESOURCES.configMap, NAMESPACE);
+  const found = stored.find((object) => stringAt(object, 'metadata', 'name') === pinnedName(hash));
+  return found && readPinned(found);
+}
+
+/** Starts Sluice's controller in it. */
+export function lead(cluster: NativeCluster, clock: VirtualClock, events: string[], logged: unknown[]): Controller {
+  return openController({
+    ...{ api: cluster, watcher: cluster, library, isolate: inThisThread, guard: GUARD, clock, namespace: NAMESPACE },
+    event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
+    log: {
+      info: () => undefined,
+      warn: (...entry: unknown[]) => logged.push(entry),
+      error: (...entry: unknown[]) => logged.push(entry),
+    },
+  });
+}
+
 /** Opens the shop with version v1 at full size and armed. */
 export async function openWorld(options: WorldOptions): Promise<World> {
   const { strategy, replicas = 10, spec = {}, annotations, objects = [], native = {}, onRest } = options;
   const { labels = { app: 'web' } } = options;
   const clock = virtualClock();
-  const scripts = new Map([...library.scripts.values()].map((script) => [script.hash, script]));
-  const cluster = new NativeCluster({
-    clock,
-    rewriter: createRewriter((hash) => scripts.get(hash)),
-    webhooks: [floorWebhook],
-    ...native,
-  });
+  const cluster = openCluster(clock, native);
   const events: string[] = [];
   const logged: unknown[] = [];
   const rollout = (plan: JsonMap): JsonMap => ({
@@ -128,19 +156,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   });
   for (const object of objects) cluster.apply(object);
   cluster.apply(rollout(strategy));
+  const open = () => lead(cluster, clock, events, logged);
   let controller: Controller = open();
-
-  function open(): Controller {
-    return openController({
-      ...{ api: cluster, watcher: cluster, library, isolate: inThisThread, guard: GUARD, clock, namespace: NAMESPACE },
-      event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
-      log: {
-        info: () => undefined,
-        warn: (...entry: unknown[]) => logged.push(entry),
-        error: (...entry: unknown[]) => logged.push(entry),
-      },
-    });
-  }
 
   const versionOf = ({ image }: SetCount) => image.split(':')[1] ?? '';
   const counted = (count: (set: SetCount) => number): Record<string, number> => {
