@@ -3,6 +3,7 @@ import { existsSync, symlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { clusterEnvironment, runProgram } from './command.ts';
+import { openExample } from './example.ts';
 import { CHECKOUT, environment } from './settings.ts';
 import { type ClusterFacts, startCluster } from './start.ts';
 
@@ -20,6 +21,15 @@ const TO_TRY = `
 Images are "sluice" (this checkout) and "echo"; \`exit\` ends the cluster.
 `;
 
+const EXAMPLE_TO_TRY = `
+  kubectl apply -f $EXAMPLE/canary.yaml              # a new version, which is held and released
+  kubectl sluice status rollouts-demo --watch        # Ctrl-C ends it; the release goes on
+  kubectl sluice approve rollouts-demo               # on to the next step
+  kubectl apply -f $EXAMPLE/base.yaml                # or back
+  kubectl get virtualservice,destinationrule -o yaml
+\`exit\` ends the cluster.
+`;
+
 /** Whether Sluice is there in the end. */
 async function installSluice(facts: ClusterFacts): Promise<boolean> {
   if (!existsSync(join(CHART, 'Chart.yaml'))) {
@@ -33,9 +43,13 @@ async function installSluice(facts: ClusterFacts): Promise<boolean> {
   return exitCode === 0;
 }
 
-function runCommand(command: readonly string[], facts: ClusterFacts): Promise<number> {
+function runCommand(
+  command: readonly string[],
+  facts: ClusterFacts,
+  more: Readonly<Record<string, string>>,
+): Promise<number> {
   const [program = environment['SHELL'] || 'sh', ...args] = command;
-  const child = spawn(program, args, { stdio: 'inherit', env: clusterEnvironment(facts) });
+  const child = spawn(program, args, { stdio: 'inherit', env: { ...clusterEnvironment(facts), ...more } });
   process.on('SIGINT', () => undefined); // Ctrl-C is for the shell
   return new Promise((resolve) => {
     child.on('error', (error) => {
@@ -47,17 +61,21 @@ function runCommand(command: readonly string[], facts: ClusterFacts): Promise<nu
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const wantsSluice = args[0] !== '--without-sluice';
-  const command = wantsSluice ? args : args.slice(1);
+  const [first] = args;
+  const command = first?.startsWith('--') ? args.slice(1) : args;
   say('starting the control plane …');
   const cluster = await startCluster();
   try {
     for (const name of ['sluice', 'kubectl-sluice']) {
       symlinkSync(join(CHECKOUT, 'bin/sluice.js'), join(cluster.facts.bin, name));
     }
-    if (wantsSluice) await installSluice(cluster.facts);
-    if (command.length === 0) say(`A cluster for you, with its logs in ${cluster.facts.folder}. Try:${TO_TRY}`);
-    return await runCommand(command, cluster.facts);
+    if (first !== '--without-sluice') await installSluice(cluster.facts);
+    const hasExample = first === '--example';
+    if (hasExample) say('opening the example …');
+    const variables = hasExample ? await openExample(cluster.facts) : {};
+    const toTry = hasExample ? EXAMPLE_TO_TRY : TO_TRY;
+    if (command.length === 0) say(`A cluster for you, with its logs in ${cluster.facts.folder}. Try:${toTry}`);
+    return await runCommand(command, cluster.facts, variables);
   } finally {
     await cluster.stop();
   }

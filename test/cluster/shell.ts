@@ -2,12 +2,13 @@ import { join } from 'node:path';
 import { missing, runInside } from './run.ts';
 import { CHECKOUT } from './settings.ts';
 
-const HELP = `Usage: npm run cluster [-- --without-sluice] [-- COMMAND [ARGUMENT]...]
+const HELP = `Usage: npm run cluster [-- [--example | --without-sluice] [COMMAND [ARGUMENT]...]]
 
 Starts a real Kubernetes control plane on this machine, in namespaces of its own, with Sluice installed by its Helm
 chart, and opens a shell with KUBECONFIG set and kubectl, helm and sluice on the PATH. With a COMMAND it is run instead
 of the shell. Everything ends with it.
 
+  --example          with a shop behind Istio's objects, and a Rollout, to play a release with
   --without-sluice   an empty cluster
   --help             this text
 

@@ -5,7 +5,6 @@ import { RESOURCES, type Resource } from '../../../src/kube/resource.ts';
 import { readManifests } from '../../../src/manifest/read.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
-import { installGateways } from '../faults/shop.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { VIRTUAL_SERVICE } from './shop.ts';
 
@@ -13,8 +12,7 @@ const server = cluster();
 let sluice: Installed;
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio'] });
 });
 afterAll(async () => {
   await sluice?.uninstall();
