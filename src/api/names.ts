@@ -60,6 +60,9 @@ export type OnDelete = (typeof ON_DELETE)[number];
 /** One annotation for each Rollout: this prefix and the Rollout's name (hashed when over 63 characters). */
 export const DIRECTIVE_PREFIX = 'directive.sluice.dev/';
 
+/** On TrafficRoutings: one annotation for each Rollout whose release uses it, this prefix and the Rollout's name, cut as above. */
+export const HOLD_PREFIX = 'hold.sluice.dev/';
+
 export const LABELS = {
   workloadType: 'rollouts.kruise.io/workload-type',
   rolloutId: 'rollouts.kruise.io/rollout-id',

@@ -8,6 +8,7 @@ import { type Violation, violationText } from '../api/violation.ts';
 import { at, isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { readManifests } from '../manifest/read.ts';
+import { routingRollout } from '../rollout/traffic-routing.ts';
 
 /** What a step must make of the object: the object itself, or a part of the message with which it must fail. */
 export type Expectation = { readonly object: JsonMap } | { readonly error: string };
@@ -113,34 +114,12 @@ function rolloutProblems(document: Manifest, { path: key, object }: Source): str
 
 function asRollout(object: JsonMap): Rollout {
   const converted =
-    object['kind'] === 'TrafficRouting'
-      ? rolloutOf(withDefaults(object))
-      : convertRollout(withDefaults(object), V1BETA1);
+    object['kind'] === 'TrafficRouting' ? routed(withDefaults(object)) : convertRollout(withDefaults(object), V1BETA1);
   // validateSchema has just held it to the schema that the type is generated from, but for what no one here reads
   return withDefaults(converted) as JsonMap & Rollout;
 }
 
-/** A TrafficRouting as the Rollout of one step that it amounts to: its Service carries both versions (compat §4.1). */
-function rolloutOf(routing: JsonMap): JsonMap {
-  const strategy = at(routing, ['spec', 'strategy']);
-  const { weight, matches, requestHeaderModifier } = isMap(strategy) ? strategy : {};
-  const step = {
-    ...(weight === undefined ? {} : { traffic: `${weight}%` }),
-    ...(matches === undefined ? {} : { matches }),
-    ...(requestHeaderModifier === undefined ? {} : { requestHeaderModifier }),
-  };
-  return {
-    apiVersion: V1BETA1,
-    kind: 'Rollout',
-    metadata: routing['metadata'] ?? {},
-    spec: {
-      strategy: {
-        canary: {
-          disableGenerateCanaryService: true,
-          steps: [step],
-          trafficRoutings: at(routing, ['spec', 'objectRef']) ?? [],
-        },
-      },
-    },
-  };
+function routed(routing: JsonMap): JsonMap {
+  const { metadata, spec } = routing;
+  return routingRollout(isMap(metadata) ? metadata : {}, spec);
 }

@@ -400,7 +400,8 @@ test('a kind is watched only while a Rollout names it', async () => {
   const cluster = whole();
   const { controller } = start(cluster);
   await becomes(cluster, 'ResolvedRefs', 'True', 'ResolvedRefs');
-  expect(cluster.watched()).toEqual(['ConfigMap', 'ConfigMap', 'Deployment', 'Rollout', 'Service', 'VirtualService']);
+  const always = ['ConfigMap', 'ConfigMap', 'Deployment', 'Rollout'];
+  expect(cluster.watched()).toEqual([...always, 'Service', 'TrafficRouting', 'VirtualService']);
   expect(controller.kindsInUse()).toContainEqual({
     ...{ group: 'networking.istio.io', kind: 'VirtualService', isCarried: false },
   });

@@ -15,11 +15,17 @@ import { type KindInUse, type KindView, openKinds } from './kinds.ts';
 import { createPins, pinnedConfigMap } from './pins.ts';
 import { type Again, type Attempt, createQueue } from './queue.ts';
 import { createReconciler } from './reconcile.ts';
-import type { GroupKind } from './references.ts';
+import { type GroupKind, TRAFFIC_ROUTING } from './references.ts';
+import { createCanaryIngresses } from './release/canary-ingresses.ts';
 import { createReleases } from './release/releases.ts';
+import { createRoutings } from './release/routings.ts';
 import { openScenes } from './release/scenes.ts';
+import { createSteer } from './release/steer.ts';
+import { createSteerGateways } from './release/steer-gateways.ts';
 import { storedRollout } from './rollout-entry.ts';
 import { RolloutIndex } from './rollout-index.ts';
+import { RoutingBook } from './routing-book.ts';
+import { isSameRouting, routingEntry, storedRouting } from './routing-entry.ts';
 import { compileIn, createScriptBook } from './script-book.ts';
 import { createRecordStore } from './script-record.ts';
 import { scriptConfigMap } from './user-scripts.ts';
@@ -132,6 +138,20 @@ export function openController(options: ControllerOptions): Controller {
     },
     onState: openWhenSeen,
   });
+  const routings = new RoutingBook(index);
+  const trafficRoutings = watcher.watch({
+    resource: RESOURCES.trafficRouting,
+    trim: storedRouting,
+    onChange: ({ before, after }) => {
+      const routing = after ?? before;
+      if (routing === undefined) return;
+      const { key, namespace, name } = routing;
+      routings.set(key, after);
+      if (!isSameRouting(before, after)) index.put(key, after && routingEntry(after));
+      enqueue([key, ...index.naming({ ...TRAFFIC_ROUTING, name }, namespace)]);
+    },
+    onState: openWhenSeen,
+  });
   const scriptMaps = watcher.watch({
     resource: RESOURCES.configMap,
     selection: { namespace, fieldSelector: `metadata.name=${SCRIPT_CONFIG_MAP.name}` },
@@ -173,11 +193,16 @@ export function openController(options: ControllerOptions): Controller {
     if (book.tellShadowed(key)) enqueue([SCRIPTS]);
   };
   const decide = decideIn(isolate);
-  const gatherer = createGatherer({ api, index, kinds, book, pins, decide, guard, onShadowed });
+  const gatherer = createGatherer({ api, index, kinds, book, pins, decide, guard, routings, onShadowed });
   const scenes = openScenes({ watcher, index, clock, queue: enqueue });
-  const releases = createReleases({ api, kinds, index, scenes, decide, script: scriptOf, clock });
+  const steer = createSteer({ api, decide, script: scriptOf });
+  const ingresses = createCanaryIngresses({ api, decide, script: scriptOf });
+  const steerGateways = createSteerGateways({ steer, ingresses });
+  const steering = { api, kinds, index, steer, steerGateways, script: scriptOf, clock };
+  const releases = createReleases({ ...steering, routings, scenes });
+  const route = createRoutings({ ...steering, book: routings, gatherer, pins, onUse, queue: enqueue });
   const reconcile = createReconciler({
-    ...{ api, index, kinds, pins, gatherer, releases, event, log, clock },
+    ...{ api, index, kinds, pins, gatherer, releases, route, event, log, clock },
     visibleAfterMilliseconds: settings.visibleAfterMilliseconds,
     onUse,
   });
@@ -189,6 +214,8 @@ export function openController(options: ControllerOptions): Controller {
   function openWhenSeen(): void {
     for (const [what, watch] of base()) tellOfWatch(what, watch);
     if (state !== 'opening' || !base().every(([, watch]) => watch.hasSynced())) return;
+    // Where the kind is not there, or may not be read, no Rollout can use one.
+    if (!trafficRoutings.hasSynced() && trafficRoutings.state().state === 'starting') return;
     if (isPatient && kinds.areStarting()) return;
     cancelPatience();
     state = 'reading';
@@ -289,7 +316,7 @@ export function openController(options: ControllerOptions): Controller {
       state = 'closed';
       cancelPatience();
       stopGuarding();
-      for (const watch of [rollouts, scriptMaps, pinned]) watch.close();
+      for (const watch of [rollouts, trafficRoutings, scriptMaps, pinned]) watch.close();
       kinds.close();
       scenes.close();
       await queue.close();

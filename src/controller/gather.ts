@@ -6,9 +6,10 @@ import { type Decide, dryRun, dryRunFingerprint, type Obstacle, type Subject } f
 import type { Kinds } from './kinds.ts';
 import type { Pins } from './pins.ts';
 import { type Observed, type Resolution, usedScript } from './plan.ts';
-import { isWatched, type PlacedTarget, placedTargets, type Reference } from './references.ts';
+import { isWatched, type PlacedTarget, placedTargets, type Reference, trafficRoutingKey } from './references.ts';
 import type { RolloutEntry } from './rollout-entry.ts';
 import type { RolloutIndex } from './rollout-index.ts';
+import type { RoutingBook } from './routing-book.ts';
 import type { ScriptBook } from './script-book.ts';
 
 export type GatherOptions = {
@@ -19,6 +20,7 @@ export type GatherOptions = {
   readonly pins: Pins;
   readonly decide: Decide;
   readonly guard: Guard;
+  readonly routings: RoutingBook;
   /** A Rollout uses a shipped script although the user has one under this key. */
   readonly onShadowed: (key: string) => void;
 };
@@ -32,7 +34,7 @@ export type Gatherer = {
 };
 
 export function createGatherer(options: GatherOptions): Gatherer {
-  const { api, index, kinds, book, pins, decide, guard, onShadowed } = options;
+  const { api, index, kinds, book, pins, decide, guard, routings, onShadowed } = options;
   /** The last dry run of each Rollout and what it depended on: objects change seldom, events come often. */
   const played = new Map<string, { readonly fingerprint: string; readonly obstacles: readonly Obstacle[] }>();
 
@@ -52,6 +54,17 @@ export function createGatherer(options: GatherOptions): Gatherer {
     }
     const seen = view.get(namespace, reference.name);
     return seen === undefined ? { state: 'missing' } : { state: 'found', seen, resource };
+  }
+
+  function routingOf({ references, stored: { namespace } }: RolloutEntry): Observed['routing'] {
+    const reference = references.find(({ role }) => role === 'routing');
+    if (reference === undefined) return undefined;
+    const routing = routings.get(trafficRoutingKey(namespace, reference.name));
+    if (routing === undefined) return { reference, state: 'missing' };
+    if (routing.isDeleting) return { reference, state: 'going' };
+    const known = routings.problemOf(routing);
+    if (known === 'unknown') throw new TryAgain(`TrafficRouting ${namespace}/${routing.name} is about to be looked at`);
+    return { reference, state: 'found', problem: known.problem };
   }
 
   function chosen(placed: PlacedTarget): Observed['scripts'][number] {
@@ -105,10 +118,8 @@ export function createGatherer(options: GatherOptions): Gatherer {
   return {
     async gather(entry) {
       const { rollout, stored, key } = entry;
-      const references = entry.references.map((reference) => ({
-        reference,
-        resolution: resolve(reference, stored.namespace),
-      }));
+      const named = entry.references.filter(({ role }) => role !== 'routing');
+      const references = named.map((reference) => ({ reference, resolution: resolve(reference, stored.namespace) }));
       const scripts = rollout === undefined ? [] : placedTargets(rollout, entry.references).map(chosen);
       return {
         entry,
@@ -116,6 +127,7 @@ export function createGatherer(options: GatherOptions): Gatherer {
         calling: guard.calling(),
         rival: index.rivalOf(entry)?.key,
         references,
+        routing: routingOf(entry),
         scripts,
         obstacles: await play(entry, references, scripts),
         carriers: kinds.carriersOf(key),

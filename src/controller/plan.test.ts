@@ -71,6 +71,7 @@ function observe(situation: Situation): Observed {
     calling: situation.calling ?? 'called',
     rival: situation.rival ? 'shop/first' : undefined,
     references: entry.references.map((reference) => ({ reference, resolution: resolution(reference.kind) })),
+    routing: undefined,
     scripts: [],
     obstacles: [],
     carriers: situation.workloadThere

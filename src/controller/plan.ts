@@ -10,14 +10,7 @@ import type { Guard } from './api.ts';
 import { type ConditionReason, conditionOf, type Finding } from './conditions.ts';
 import type { Obstacle } from './dry-run.ts';
 import type { Carrier } from './kinds.ts';
-import {
-  type GroupKind,
-  kindKey,
-  type PlacedTarget,
-  type Reference,
-  trafficRoutingOf,
-  WORKLOAD_TYPES,
-} from './references.ts';
+import { type GroupKind, kindKey, type PlacedTarget, type Reference, WORKLOAD_TYPES } from './references.ts';
 import { gatewayClusterRole } from './rights.ts';
 import type { RolloutEntry } from './rollout-entry.ts';
 import type { ScriptChoice } from './script-book.ts';
@@ -42,6 +35,11 @@ export type Observed = {
   /** Another Rollout that has the workload, `namespace/name`. */
   readonly rival: string | undefined;
   readonly references: readonly { readonly reference: Reference; readonly resolution: Resolution }[];
+  /** The TrafficRouting that it names; undefined where it names none. */
+  readonly routing:
+    | { readonly reference: Reference; readonly state: 'missing' | 'going' }
+    | { readonly reference: Reference; readonly state: 'found'; readonly problem: string | undefined }
+    | undefined;
   readonly scripts: readonly { readonly placed: PlacedTarget; readonly choice: ScriptChoice }[];
   /** What the steps would stumble over; undefined when they were not played, because something that they need is missing. */
   readonly obstacles: readonly Obstacle[] | undefined;
@@ -151,11 +149,8 @@ function resolvedRefs(observed: Observed): Finding {
   const problems = references.flatMap(
     ({ reference, resolution }) => referenceProblem(reference, resolution, entry) ?? [],
   );
-  const routing = trafficRoutingOf(entry.rollout);
-  if (routing !== undefined) {
-    const message = `${fieldPath(routing.path)}: TrafficRouting ${routing.name} is not carried out by this version of Sluice; write trafficRoutings into the Rollout`;
-    problems.push({ reason: 'KindNotSupported', message });
-  }
+  const routing = routingProblem(observed);
+  if (routing !== undefined) problems.push({ reason: 'ObjectNotFound', message: routing });
   const [first] = problems;
   if (first !== undefined)
     return no(
@@ -164,6 +159,20 @@ function resolvedRefs(observed: Observed): Finding {
       problems.map(({ message }) => message),
     );
   return yes('ResolvedRefs', 'ResolvedRefs', 'every object that the Rollout names is there');
+}
+
+function routingProblem({ routing, entry: { stored } }: Observed): string | undefined {
+  if (routing === undefined) return undefined;
+  const { name, path } = routing.reference;
+  const place = `${fieldPath(path)}: `;
+  switch (routing.state) {
+    case 'missing':
+      return `${place}there is no TrafficRouting ${name} in namespace ${stored.namespace}; create it, or correct the name`;
+    case 'going':
+      return `${place}TrafficRouting ${name} is being deleted; create it again, or name another one`;
+    case 'found':
+      return routing.problem && `${place}TrafficRouting ${name} cannot be carried out: ${routing.problem}`;
+  }
 }
 
 type Problem = { readonly reason: ConditionReason; readonly message: string };
@@ -210,7 +219,12 @@ function referenceProblem(reference: Reference, resolution: Resolution, { stored
   }
 }
 
-const NOT_FOUND = { workload: 'WorkloadNotFound', service: 'ServiceNotFound', gateway: 'ObjectNotFound' } as const;
+const NOT_FOUND = {
+  workload: 'WorkloadNotFound',
+  service: 'ServiceNotFound',
+  gateway: 'ObjectNotFound',
+  routing: 'ObjectNotFound',
+} as const;
 
 function describedKind({ group, kind }: GroupKind): string {
   return group === '' ? kind : `${kind} of ${group}`;

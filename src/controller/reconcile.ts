@@ -7,6 +7,7 @@ import { apiVersionOf, RESOURCES } from '../kube/resource.ts';
 import type { ReleasePlan } from '../release/machine.ts';
 import { isSameButCounts, readRecord, writtenRecord } from '../release/record.ts';
 import { styleOf } from '../rollout/directives.ts';
+import { isRoutingKey } from '../rollout/traffic-routing.ts';
 import { type Api, FIELD_MANAGER, type Log, type RecordEvent, TryAgain } from './api.ts';
 import { arm, disarm } from './arming.ts';
 import { conditionOf, type Finding, transitions } from './conditions.ts';
@@ -28,6 +29,8 @@ export type ReconcilerOptions = {
   readonly pins: Pins;
   readonly gatherer: Gatherer;
   readonly releases: Releases;
+  /** Brings a TrafficRouting to where it should be. */
+  readonly route: (entry: RolloutEntry) => Promise<Again>;
   readonly event: RecordEvent;
   readonly log: Log;
   readonly clock: Clock;
@@ -41,7 +44,7 @@ export type ReconcilerOptions = {
 export type Reconcile = (key: string, attempt: Attempt) => Promise<Again>;
 
 export function createReconciler(options: ReconcilerOptions): Reconcile {
-  const { api, index, kinds, pins, gatherer, releases, event, log, clock, onUse } = options;
+  const { api, index, kinds, pins, gatherer, releases, route, event, log, clock, onUse } = options;
   /** When the status of a release was last written, by the monotonic clock. */
   const written = new Map<string, number>();
   /** Active directives of Rollouts that are gone, by uid of their objects: told once. */
@@ -198,6 +201,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
   return async (key, attempts) => {
     const entry = index.get(key);
     if (entry === undefined) return sweep(key);
+    if (isRoutingKey(key)) return route(entry);
     try {
       return await reconcile(entry);
     } catch (error) {

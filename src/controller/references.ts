@@ -1,15 +1,17 @@
 import { refusedGateway } from '../api/gateway-groups.ts';
 import type { Rollout } from '../api/generated.ts';
-import { ANNOTATIONS } from '../api/names.ts';
+import { GROUP } from '../api/names.ts';
 import type { FieldPath } from '../api/violation.ts';
 import { type Target, targetsOf } from '../rollout/targets.ts';
+import { routingName, trafficRoutingOf } from '../rollout/traffic-routing.ts';
 
 /** A kind, whatever the version: `group` is empty for the core group. */
 export type GroupKind = { readonly group: string; readonly kind: string };
 
 /** An object that a Rollout names, and the field that names it. */
 export type Reference = GroupKind & {
-  readonly role: 'workload' | 'service' | 'gateway';
+  /** `routing`: a TrafficRouting, which names gateway objects in its turn. */
+  readonly role: 'workload' | 'service' | 'gateway' | 'routing';
   /** In the Rollout's namespace. */
   readonly name: string;
   readonly path: FieldPath;
@@ -18,9 +20,17 @@ export type Reference = GroupKind & {
 /** Workloads that can be released, by `group/Kind`, and the value of the label that says so (compat §2.10). */
 export const WORKLOAD_TYPES: ReadonlyMap<string, string> = new Map([['apps/Deployment', 'deployment']]);
 
+export const TRAFFIC_ROUTING: GroupKind = { group: GROUP, kind: 'TrafficRouting' };
+
+/** Under which key a TrafficRouting is worked on: that of no Rollout. */
+export function trafficRoutingKey(namespace: string, name: string): string {
+  return `${namespace}/${routingName(name)}`;
+}
+
 /** Whether objects of the reference's kind are of any use: a workload that cannot be released is not watched. */
 export function isWatched(reference: Reference): boolean {
   if (reference.role === 'gateway') return refusedGateway(reference) === undefined;
+  if (reference.role === 'routing') return false; // all of them are watched, whole
   return reference.role !== 'workload' || WORKLOAD_TYPES.has(kindKey(reference));
 }
 
@@ -45,7 +55,9 @@ export function referencesOf(rollout: Rollout): Reference[] {
   const { workloadRef, strategy } = rollout.spec ?? {};
   const style = strategy?.canary === undefined ? 'blueGreen' : 'canary';
   const routings = strategy?.[style]?.trafficRoutings ?? [];
+  const routing = trafficRoutingOf(rollout);
   return [
+    ...(routing === undefined ? [] : [{ role: 'routing', ...TRAFFIC_ROUTING, ...routing } as const]),
     ...(workloadRef === undefined ? [] : [workloadReference(workloadRef)]),
     ...routings.flatMap((routing, index) => {
       const path = ['spec', 'strategy', style, 'trafficRoutings', index];
@@ -101,12 +113,4 @@ export function placedTargets(rollout: Rollout, references: readonly Reference[]
 
 function isSame(a: GroupKind & { name: string }, b: GroupKind & { name: string }): boolean {
   return a.group === b.group && a.kind === b.kind && a.name === b.name;
-}
-
-/** The TrafficRouting object that a Rollout leaves its traffic to, and the field that says so. */
-export function trafficRoutingOf(rollout: Rollout): { readonly name: string; readonly path: FieldPath } | undefined {
-  const annotation = rollout.metadata.annotations?.[ANNOTATIONS.trafficRouting];
-  if (annotation) return { name: annotation, path: ['metadata', 'annotations', ANNOTATIONS.trafficRouting] };
-  const field = rollout.spec?.strategy.canary?.trafficRoutingRef;
-  return field ? { name: field, path: ['spec', 'strategy', 'canary', 'trafficRoutingRef'] } : undefined;
 }

@@ -1,4 +1,4 @@
-import { type GroupKind, isWatched, kindKey, type Reference, referenceKey } from './references.ts';
+import { type GroupKind, isWatched, kindKey, type Reference, referenceKey, trafficRoutingKey } from './references.ts';
 import { type RolloutEntry, rolloutEntry, type StoredRollout } from './rollout-entry.ts';
 
 /**
@@ -23,16 +23,25 @@ export class RolloutIndex {
 
   /**
    * Takes a Rollout in as it is stored now, or out.
-   * @returns the keys of the Rollouts that this may matter to: itself, and those that name the same workload.
+   * @returns the keys of the Rollouts that this may matter to: itself, and those that name the same workload; and of
+   * TrafficRoutings that it names, or named.
    */
   set(key: string, stored: StoredRollout | undefined): string[] {
     const before = this.#entries.get(key);
     const after = stored && rolloutEntry(stored, before);
+    this.put(key, after);
+    const both = [before, after].filter((entry) => entry !== undefined);
+    const rivals = both.flatMap((entry) => this.#sharingWorkload(entry));
+    const routings = before?.references === after?.references ? [] : both.flatMap(routingKeys);
+    return [...new Set([key, ...rivals, ...routings])];
+  }
+
+  /** Takes an entry in that was read elsewhere, or out: TrafficRoutings name objects as Rollouts do. */
+  put(key: string, after: RolloutEntry | undefined): void {
+    const before = this.#entries.get(key);
     if (after === undefined) this.#entries.delete(key);
     else this.#entries.set(key, after);
     if (before?.references !== after?.references || before?.key !== after?.key) this.#refer(key, before, after);
-    const rivals = [before, after].flatMap((entry) => (entry === undefined ? [] : this.#sharingWorkload(entry)));
-    return [...new Set([key, ...rivals])];
   }
 
   /** The Rollouts that name this object. */
@@ -105,6 +114,12 @@ export class RolloutIndex {
     }
     if (isNew || this.#byKind.size !== kinds) for (const listener of this.#onKinds) listener();
   }
+}
+
+function routingKeys({ references, stored }: RolloutEntry): string[] {
+  return references.flatMap(({ role, name }) =>
+    role === 'routing' ? [trafficRoutingKey(stored.namespace, name)] : [],
+  );
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -50,6 +50,7 @@ function segment(name: string): string {
 /** The kinds that Sluice itself reads or writes; others are found by discovery. */
 export const RESOURCES = {
   rollout: resource('rollouts.kruise.io', 'v1beta1', 'rollouts', 'Rollout'),
+  trafficRouting: resource('rollouts.kruise.io', 'v1alpha1', 'trafficroutings', 'TrafficRouting'),
   deployment: resource('apps', 'v1', 'deployments', 'Deployment'),
   replicaSet: resource('apps', 'v1', 'replicasets', 'ReplicaSet'),
   service: resource('', 'v1', 'services', 'Service'),

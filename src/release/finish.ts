@@ -59,9 +59,8 @@ function blueGreen(look: Look): Decision {
     case undefined:
       return to('FinalisingStepRouteTrafficToNew');
     case 'FinalisingStepRouteTrafficToNew': {
-      const isSteered = settings.routings.length > 0;
       const traffic = atWeight(settings, settings.steps.length, 100);
-      const network = isSteered ? reach({ to: 'split', traffic }, place) : undefined;
+      const network = settings.isSteered ? reach({ to: 'split', traffic }, place) : undefined;
       if (network !== undefined && !network.isReached) return stay(look, network.wish, network);
       const since = network?.settled.networkTime ?? record.stateTime;
       const left = since + settings.scaleDownDelayMilliseconds - now;

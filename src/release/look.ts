@@ -53,7 +53,7 @@ export type Wait = {
 };
 
 export function lookAt(observed: Observed, before: ReleaseRecord, now: number): Look {
-  const settings = settingsOf(observed.rollout);
+  const settings = settingsOf(observed.rollout, observed.routing);
   const { workload, style } = observed;
   const versions = versionsOf(observed, before.stable, before.canary);
   const record = counted(before, observed, versions, now);

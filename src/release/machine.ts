@@ -78,7 +78,7 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
   const { workload, rollout } = observed;
   const directive = workload?.directive;
   if (workload === undefined || directive?.action.type !== 'workload') return undefined;
-  const { steps } = settingsOf(rollout);
+  const { steps } = settingsOf(rollout, observed.routing);
   return {
     reason: 'Initializing',
     step: 1,

@@ -1,4 +1,3 @@
-import { stepsOf } from '../rollout/directives.ts';
 import type { GatewayTraffic, Observed, Wish } from './observed.ts';
 import { type FinalisingStep, NO_TRAFFIC, type ReleaseRecord, type Traffic } from './record.ts';
 import { settingsOf, weightOf } from './settings.ts';
@@ -170,9 +169,9 @@ export function isSameTraffic(a: GatewayTraffic | 'none' | 'other', b: GatewayTr
   return a.step === b.step && a.weight === b.weight;
 }
 
-function trafficOf(traffic: GatewayTraffic | 'none', { rollout }: Observed): Traffic {
+function trafficOf(traffic: GatewayTraffic | 'none', { rollout, routing }: Observed): Traffic {
   if (traffic === 'none') return NO_TRAFFIC;
-  const step = stepsOf(rollout)[traffic.step - 1];
+  const step = settingsOf(rollout, routing).steps[traffic.step - 1];
   return {
     weight: traffic.weight ?? weightOf(step),
     hasMatches: (step?.matches?.length ?? 0) > 0 && traffic.weight !== 100,

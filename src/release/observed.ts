@@ -1,4 +1,4 @@
-import type { Rollout } from '../api/generated.ts';
+import type { Rollout, TrafficRoutingSpec } from '../api/generated.ts';
 import type { Directive, Style } from '../rewrite/directive.ts';
 import type { PodMetadata } from '../rollout/pod-metadata.ts';
 import type { Amount } from './replicas.ts';
@@ -84,7 +84,7 @@ export type ServicePair = {
   readonly canary: { readonly revision: string; readonly ready: number } | undefined;
 };
 
-/** A gateway object. */
+/** A gateway object, or all those of a TrafficRouting together. */
 export type Gateway = {
   /** What it does now: `none` when it carries no directive of the Rollout, `other` for a directive of an earlier plan. */
   readonly traffic: GatewayTraffic | 'none' | 'other';
@@ -104,6 +104,8 @@ export type GatewayTraffic = {
 /** All that a release depends on, at one moment. */
 export type Observed = {
   readonly rollout: Rollout;
+  /** What the TrafficRouting says that the Rollout names; undefined where it names none, or there is none. */
+  readonly routing: TrafficRoutingSpec | undefined;
   readonly style: Style;
   readonly isDeleting: boolean;
   /** What keeps a release from beginning, and what to do about it; undefined when all is well. */

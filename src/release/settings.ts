@@ -1,14 +1,18 @@
-import type { CanaryStep, Rollout, TrafficRoutingRef } from '../api/generated.ts';
+import type { CanaryStep, Rollout, TrafficRoutingRef, TrafficRoutingSpec } from '../api/generated.ts';
 import { ANNOTATIONS, ON_DELETE, type OnDelete } from '../api/names.ts';
 import { stepsOf } from '../rollout/directives.ts';
 import type { PodMetadata } from '../rollout/pod-metadata.ts';
+import { routedStep, trafficRoutingOf } from '../rollout/traffic-routing.ts';
 import type { GatewayTraffic } from './observed.ts';
 import type { Amount } from './replicas.ts';
 
 /** What a Rollout says of its releases, with the defaults filled in. */
 export type ReleaseSettings = {
   readonly steps: readonly CanaryStep[];
+  /** Services and gateway objects that the Rollout itself names. */
   readonly routings: readonly TrafficRoutingRef[];
+  /** Whether gateway objects are steered at all: its own, or those of a TrafficRouting. */
+  readonly isSteered: boolean;
   /** Both versions stand behind the stable Services where none are generated, and the gateway tells their pods apart. */
   readonly hasCanaryServices: boolean;
   readonly failureThreshold: Amount | undefined;
@@ -28,15 +32,25 @@ const DEFAULT_GRACE_SECONDS = 3;
 const DEFAULT_DEADLINE_SECONDS = 600;
 const DEFAULT_SCALE_DOWN_DELAY_SECONDS = 30;
 
-/** Reads the settings of a Rollout (v1beta1). The grace period is the longest of all routings (compat §2.9). */
-export function settingsOf(rollout: Rollout): ReleaseSettings {
+/**
+ * Reads the settings of a Rollout (v1beta1). The grace period is the longest of all routings (compat §2.9). Where it has
+ * none of its own and names a TrafficRouting, each step does with the traffic what that says (compat §4.8).
+ *
+ * @param routing what the TrafficRouting says that the Rollout names; undefined where it names none, or there is none
+ */
+export function settingsOf(rollout: Rollout, routing?: TrafficRoutingSpec): ReleaseSettings {
   const { canary, blueGreen, paused } = rollout.spec?.strategy ?? {};
   const strategy = canary ?? blueGreen ?? {};
   const routings = strategy.trafficRoutings ?? [];
-  const grace = routings.map(({ gracePeriodSeconds = DEFAULT_GRACE_SECONDS }) => gracePeriodSeconds);
+  const isRouted = trafficRoutingOf(rollout) !== undefined;
+  const isRoutedOnly = isRouted && routings.length === 0;
+  const steps = stepsOf(rollout);
+  const all = [...routings, ...(routing?.objectRef ?? [])];
+  const grace = all.map(({ gracePeriodSeconds = DEFAULT_GRACE_SECONDS }) => gracePeriodSeconds);
   return {
-    steps: stepsOf(rollout),
+    steps: isRoutedOnly ? steps.map((step) => routedStep(step, routing?.strategy)) : steps,
     routings,
+    isSteered: isRouted || routings.length > 0,
     hasCanaryServices: routings.length > 0 && strategy.disableGenerateCanaryService !== true,
     failureThreshold: strategy.failureThreshold,
     podMetadata: canary?.patchPodTemplateMetadata ?? {},
@@ -51,8 +65,8 @@ export function settingsOf(rollout: Rollout): ReleaseSettings {
 }
 
 /** Whether a step says anything of traffic; one that does not leaves it to the Services (compat §2.4). */
-export function steersTraffic({ routings }: ReleaseSettings, step: CanaryStep | undefined): boolean {
-  return routings.length > 0 && (step?.traffic !== undefined || (step?.matches ?? []).length > 0);
+export function steersTraffic({ isSteered }: ReleaseSettings, step: CanaryStep | undefined): boolean {
+  return isSteered && (step?.traffic !== undefined || (step?.matches ?? []).length > 0);
 }
 
 /** What gateway objects do in a step (1-based) at another weight than the step's own; at the same weight it is the step itself. */

@@ -3,15 +3,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { convertRollout } from '../../src/api/conversion.ts';
 import { ANNOTATIONS, V1BETA1 } from '../../src/api/names.ts';
 import { validateRollout } from '../../src/api/rollout.ts';
-import { VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
+import { DESTINATION_RULE, VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
 import { NAMESPACE } from '../../src/controller/running.testing.ts';
 import { at, isMap, type Json, type JsonMap, stringAt } from '../../src/json/value.ts';
-import { RESOURCES, type Resource } from '../../src/kube/resource.ts';
+import { RESOURCES } from '../../src/kube/resource.ts';
 import { virtualClock } from '../../src/kube/virtual-clock.testing.ts';
 import { readManifests } from '../../src/manifest/read.ts';
 import { lead, openCluster } from './world.ts';
-
-const DESTINATION_RULE: Resource = { ...VIRTUAL_SERVICE, plural: 'destinationrules', kind: 'DestinationRule' };
 
 const [rollout, virtualService, destinationRule] = ['rollout', 'virtualservice', 'destinationrule'].map(
   (name) => documents(`seed-000/${name}.yaml`)[0] ?? {},

@@ -13,14 +13,15 @@ import { canaryDeployment } from '../../rollout/canary-deployment.ts';
 import { canaryService } from '../../rollout/canary-service.ts';
 import { armedDirective, styleOf } from '../../rollout/directives.ts';
 import { type Api, FIELD_MANAGER } from '../api.ts';
+import { encodeHold, holdKey, type StoredRouting } from '../routing-entry.ts';
 import { contentOf } from '../seen.ts';
-import type { CanaryIngresses } from './canary-ingresses.ts';
-import { type GatewayObject, gatewayTraffic, isDestination, wantedDirective } from './gateways.ts';
+import { type GatewayObject, gatewayTraffic, isDestination } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
 import { createOwn, foreignText, isMadeFor } from './own-objects.ts';
 import type { Scene } from './scenes.ts';
 import { changed, gone, writePods, writeSets } from './sets.ts';
 import { Denied, type Steer } from './steer.ts';
+import type { createSteerGateways } from './steer-gateways.ts';
 
 /** What a release acts on. */
 export type Stage = {
@@ -29,10 +30,16 @@ export type Stage = {
   readonly workloadName: string;
   readonly scene: Scene;
   readonly gateways: readonly GatewayObject[];
+  /** The TrafficRouting that the Rollout names, where there is one. */
+  readonly routing: StoredRouting | undefined;
   readonly record: ReleaseRecord;
 };
 
-export type CarryOutOptions = { readonly api: Api; readonly steer: Steer; readonly ingresses: CanaryIngresses };
+export type CarryOutOptions = {
+  readonly api: Api;
+  readonly steer: Steer;
+  readonly steerGateways: ReturnType<typeof createSteerGateways>;
+};
 
 /**
  * Makes everything what the step machine wishes for; what is so already costs no call. Each write names the version of
@@ -43,7 +50,7 @@ export type CarryOutOptions = { readonly api: Api; readonly steer: Steer; readon
 export function createCarryOut({
   api,
   steer,
-  ingresses,
+  steerGateways,
 }: CarryOutOptions): (wish: Wish, stage: Stage) => Promise<void> {
   async function workload(wish: Wish['workload'], stage: Stage): Promise<void> {
     const seen = stage.scene.deployment(stage.workloadName);
@@ -120,34 +127,41 @@ export function createCarryOut({
 
   async function traffic(wish: Wish['traffic'], stage: Stage): Promise<void> {
     if (wish === 'keep') return;
-    const routes = stage.gateways.filter((object) => !isDestination(object));
-    const settled = await Promise.allSettled(routes.map((object) => steered(object, wish, stage)));
+    const { rollout, namespace, record, routing } = stage;
+    const of = { rollout, namespace, revision: record.canary };
+    const settled = await Promise.allSettled([
+      steerGateways(
+        stage.gateways.filter((object) => !isDestination(object)),
+        wish,
+        of,
+      ),
+      routing === undefined ? undefined : hold(wish, routing, rollout.metadata.name ?? ''),
+    ]);
     for (const each of settled) if (each.status === 'rejected') throw each.reason;
   }
 
   async function destinations(wish: Wish['destinations'], stage: Stage): Promise<void> {
     if (wish === 'keep') return;
+    const { rollout, namespace, record } = stage;
     for (const object of stage.gateways.filter(isDestination)) {
-      const now = gatewayTraffic(stage.rollout, object, stage.record.canary);
+      const now = gatewayTraffic(rollout, object, record.canary);
       // In which step it was defined makes no difference.
-      const step = typeof now === 'object' ? now : { step: stage.record.step, weight: undefined };
-      await steered(object, wish === 'absent' ? 'none' : step, stage);
+      const step = typeof now === 'object' ? now : { step: record.step, weight: undefined };
+      const of = { rollout, namespace, revision: record.canary };
+      await steerGateways([object], wish === 'absent' ? 'none' : step, of);
     }
   }
 
-  async function steered(object: GatewayObject, wish: GatewayTraffic | 'none', stage: Stage): Promise<void> {
-    const { rollout, record, namespace } = stage;
-    const { placed, resource, seen } = object;
-    const now = gatewayTraffic(rollout, object, record.canary);
-    const wanted = wish === 'none' ? undefined : wantedDirective(rollout, object, wish, record.canary);
-    if (placed.target.request.contract === 'ingress')
-      return ingresses.write(object, wanted === undefined ? undefined : encodeDirective(wanted), rollout, namespace);
-    const isThere = wanted === undefined ? now === 'none' : isSameTraffic(now, wish);
-    if (isThere && (now === 'none' || steer.isInEffect(seen.uid, seen.content))) return;
-    const key = directiveKey(rollout.metadata.name ?? '');
-    const text = wanted === undefined ? undefined : encodeDirective(wanted);
-    const name = { namespace, name: seen.name };
-    await steer.write({ resource, name, key, text, content: seen.content });
+  /** The objects of a TrafficRouting are steered as long as a Rollout says that it uses it. */
+  async function hold(wish: GatewayTraffic | 'none', routing: StoredRouting, rollout: string): Promise<void> {
+    const key = holdKey(rollout);
+    const present = routing.holds.find((each) => each.key === key);
+    if (routing.isDeleting || isSameTraffic(present?.traffic ?? 'none', wish)) return;
+    const annotations = { [key]: wish === 'none' ? null : encodeHold(rollout, wish) };
+    const { namespace, name, resourceVersion } = routing;
+    const body = { metadata: { resourceVersion, annotations } };
+    const written = write(RESOURCES.trafficRouting, { namespace, name }, body);
+    await (wish === 'none' ? gone(written) : written);
   }
 
   /** Brings the parts of an object of ours that we write to what they are to be; what others gave out stays. */

@@ -1,4 +1,4 @@
-import type { Rollout } from '../../api/generated.ts';
+import type { Rollout, TrafficRoutingSpec } from '../../api/generated.ts';
 import { canaryName, LABELS } from '../../api/names.ts';
 import { at, isMap, type JsonMap, stringAt } from '../../json/value.ts';
 import type { CanaryDeployment, Gateway, Observed, ReplicaSet, ServicePair, Workload } from '../../release/observed.ts';
@@ -22,6 +22,9 @@ export type Surroundings = {
   readonly gateways: readonly GatewayObject[];
   /** Objects that the Rollout names and that are not there, or have no script. */
   readonly missingGateways: number;
+  /** What the TrafficRouting says that the Rollout names, and its gateway objects together; undefined where there is none. */
+  readonly routing: TrafficRoutingSpec | undefined;
+  readonly routed: Gateway | undefined;
   /** The revision that gateway objects are steered for; empty before a release begins. */
   readonly revision: string;
   /** Whether an object was seen to be what its directives say, with this content. */
@@ -41,6 +44,7 @@ export function observe(around: Surroundings): Observed {
   });
   return {
     rollout,
+    routing: around.routing,
     style: styleOf(rollout),
     isDeleting: around.isDeleting,
     obstacle: around.obstacle,
@@ -51,6 +55,7 @@ export function observe(around: Surroundings): Observed {
     destinations: gateways.filter(isDestination).map(gateway),
     gateways: [
       ...gateways.filter((object) => !isDestination(object)).map(gateway),
+      ...(around.routed === undefined ? [] : [around.routed]),
       // They keep traffic from moving on, and are in nobody's way back.
       ...Array.from(
         { length: around.missingGateways },

@@ -5,6 +5,7 @@ import { RESOURCES } from '../../kube/resource.ts';
 import { settingsOf } from '../../release/settings.ts';
 import { rolloutLabel } from '../../rewrite/directive.ts';
 import { styleOf } from '../../rollout/directives.ts';
+import { isRoutingKey } from '../../rollout/traffic-routing.ts';
 import type { Kinds } from '../kinds.ts';
 import type { Observed } from '../plan.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
@@ -72,7 +73,9 @@ function unfitService(ground: Ground): string | undefined {
     if (service === undefined) continue; // a condition says so
     const problem = splitProblem(service, rollout) ?? otherPods(name, ground);
     if (problem !== undefined) return `Service ${namespace}/${name} ${problem}`;
-    const others = [...index.naming({ group: '', kind: 'Service', name }, namespace)].filter((each) => each !== key);
+    const others = [...index.naming({ group: '', kind: 'Service', name }, namespace)].filter(
+      (each) => each !== key && !isRoutingKey(each), // that changes no Service
+    );
     if (others.length > 0)
       return `Service ${namespace}/${name} is named by Rollout ${others.join(', ')}, too; a Service can be split for one of them only: give each its own Service`;
   }

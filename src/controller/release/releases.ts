@@ -1,5 +1,4 @@
 import type { Rollout } from '../../api/generated.ts';
-import { canaryName } from '../../api/names.ts';
 import { stringAt } from '../../json/value.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { RESOURCES } from '../../kube/resource.ts';
@@ -7,33 +6,36 @@ import type { Script } from '../../lua/script.ts';
 import { planRelease, type ReleasePlan } from '../../release/machine.ts';
 import { readRecord } from '../../release/record.ts';
 import { settingsOf } from '../../release/settings.ts';
-import { type Directive, directiveKey, encodeDirective, readDirective, rolloutLabel } from '../../rewrite/directive.ts';
+import { type Directive, directiveKey, encodeDirective, readDirective } from '../../rewrite/directive.ts';
 import { caughtUp } from '../../rewrite/hold.ts';
 import { styleOf } from '../../rollout/directives.ts';
+import { trafficRoutingOf } from '../../rollout/traffic-routing.ts';
 import { type Api, TryAgain } from '../api.ts';
 import type { Finding } from '../conditions.ts';
-import type { Decide } from '../dry-run.ts';
 import type { Kinds } from '../kinds.ts';
-import { type Observed, usedScript } from '../plan.ts';
+import type { Observed } from '../plan.ts';
+import { trafficRoutingKey } from '../references.ts';
 import type { RolloutEntry } from '../rollout-entry.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
+import type { RoutingBook } from '../routing-book.ts';
 import { contentOf, type Seen } from '../seen.ts';
 import { type AbandonedTurn, createAbandoned } from './abandoned.ts';
-import { createCanaryIngresses } from './canary-ingresses.ts';
 import { createCarryOut, type Stage } from './carry-out.ts';
-import type { GatewayObject } from './gateways.ts';
 import { isPlainObject, observe } from './observe.ts';
 import { obstacleOf } from './obstacles.ts';
 import type { DeploymentSeen } from './scene-objects.ts';
 import type { Scene, Scenes } from './scenes.ts';
-import { createSteer, Denied } from './steer.ts';
+import type { Steer } from './steer.ts';
+import { type createSteerGateways, gatewayObjects, refusal, repairGateways } from './steer-gateways.ts';
 
 export type ReleasesOptions = {
   readonly api: Api;
   readonly kinds: Kinds;
   readonly index: RolloutIndex;
+  readonly routings: RoutingBook;
   readonly scenes: Scenes;
-  readonly decide: Decide;
+  readonly steer: Steer;
+  readonly steerGateways: ReturnType<typeof createSteerGateways>;
   /** Scripts that are pinned, by hash. */
   readonly script: (hash: string) => Script | undefined;
   readonly clock: Clock;
@@ -72,47 +74,14 @@ export type Releases = {
 };
 
 export function createReleases(options: ReleasesOptions): Releases {
-  const { api, kinds, index, scenes, decide, script, clock } = options;
-  const steer = createSteer({ api, decide, script });
-  const ingresses = createCanaryIngresses({ api, decide, script });
-  const carryOut = createCarryOut({ api, steer, ingresses });
+  const { api, kinds, index, routings, scenes, steer, steerGateways, script, clock } = options;
+  const carryOut = createCarryOut({ api, steer, steerGateways });
   const abandoned = createAbandoned({ api, kinds, scenes, steer, script, clock });
-
-  /** The script of the directive that an object carries stays for the whole release; else the one in use now. */
-  function gatewayObjects(rollout: Rollout, observed: Observed, namespace: string): (GatewayObject | undefined)[] {
-    const key = directiveKey(rollout.metadata.name ?? '');
-    return observed.scripts.map(({ placed, choice }) => {
-      const resolution = observed.references.find(
-        ({ reference: { role, kind, group, name } }) =>
-          role === 'gateway' && kind === placed.target.kind && group === placed.group && name === placed.target.name,
-      )?.resolution;
-      if (resolution?.state !== 'found') return undefined;
-      const { seen, resource } = resolution;
-      const isIngress = placed.target.request.contract === 'ingress';
-      const beside = isIngress ? canaryOf(seen, namespace) : undefined;
-      const canary = beside?.made?.rollout === rolloutLabel(rollout.metadata.name ?? '') ? beside : undefined;
-      const text = isIngress ? canary?.made?.by : seen.directives.find((each) => each.key === key)?.text;
-      const hash = text === undefined ? undefined : scriptHash(key, text);
-      const used = (hash === undefined ? undefined : script(hash)) ?? usedScript(choice);
-      return used && { placed, script: used, resource, seen, ...(isIngress ? { canary } : {}) };
-    });
-  }
-
-  function canaryOf({ name }: Seen, namespace: string): Seen | undefined {
-    return kinds.of(RESOURCES.ingress).get(namespace, canaryName(name));
-  }
 
   /** What was written past the webhook is put right; what cannot be is told. */
   async function repair(stage: Omit<Stage, 'record'>): Promise<string | undefined> {
     const problems: string[] = [];
-    const one = async (work: Promise<void>) => {
-      try {
-        await work;
-      } catch (error) {
-        if (!(error instanceof Denied)) throw error;
-        problems.push(error.message);
-      }
-    };
+    const one = async (work: Promise<void>) => problems.push(...(await refusal(work)));
     const { namespace, scene, workloadName } = stage;
     const workload = scene.deployment(workloadName);
     const active = workload?.directives.find(({ action }) => action.type === 'workload');
@@ -126,11 +95,7 @@ export function createReleases(options: ReleasesOptions): Releases {
     }
     if (workload !== undefined && !steer.isInEffect(workload.uid, workload.content, !isActive))
       await one(steer.repair(RESOURCES.deployment, { namespace, name: workloadName }));
-    for (const { placed, resource, seen } of stage.gateways) {
-      const isPlain = seen.directives.every(({ isArmed }) => isArmed) && !seen.hasOriginal;
-      if (placed.target.request.contract === 'ingress' || steer.isInEffect(seen.uid, seen.content, isPlain)) continue;
-      await one(steer.repair(resource, { namespace, name: seen.name }));
-    }
+    problems.push(...(await repairGateways(stage.gateways, namespace, steer)));
     for (const { service: name } of settingsOf(stage.rollout).routings) {
       const service = scene.service(name);
       if (service === undefined) continue;
@@ -153,10 +118,12 @@ export function createReleases(options: ReleasesOptions): Releases {
     async look(entry, rollout, observed, findings) {
       const { namespace } = entry.stored;
       const scene = scenes.of(namespace, entry.key);
-      const objects = gatewayObjects(rollout, observed, namespace);
+      const objects = gatewayObjects({ rollout, namespace }, observed, kinds, script);
       const gateways = objects.filter((object) => object !== undefined);
       const workloadName = rollout.spec?.workloadRef.name ?? '';
-      const problem = await repair({ rollout, namespace, workloadName, scene, gateways });
+      const named = trafficRoutingOf(rollout);
+      const routing = named && routings.get(trafficRoutingKey(namespace, named.name));
+      const problem = await repair({ rollout, namespace, workloadName, scene, gateways, routing });
       const before = readRecord(entry.stored.status, styleOf(rollout));
       const bad = findings.find(({ type, status }) => status !== 'True' && type !== 'Reconciled');
       const seen = observe({
@@ -169,13 +136,15 @@ export function createReleases(options: ReleasesOptions): Releases {
         workloadName,
         scene,
         gateways,
-        missingGateways: objects.length - gateways.length,
+        missingGateways: objects.length - gateways.length + (named !== undefined && routing === undefined ? 1 : 0),
+        routing: routing?.spec,
+        routed: routing && routings.gatewayFor(entry.stored.name, routing),
         revision: before?.canary ?? '',
         isVerified: steer.isInEffect,
       });
       const plan = planRelease(seen, before, clock.now().getTime());
       if (plan === undefined) return undefined;
-      const stage: Stage = { rollout, namespace, workloadName, scene, gateways, record: plan.record };
+      const stage: Stage = { rollout, namespace, workloadName, scene, gateways, routing, record: plan.record };
       return { plan, carryOut: () => carryOut(plan.wish, stage) };
     },
     abandoned,
@@ -190,11 +159,6 @@ export function createReleases(options: ReleasesOptions): Releases {
 function isPast(workload: DeploymentSeen, { revision, action }: Directive, scene: Scene): boolean {
   if (workload.template === revision || action.type !== 'workload') return false;
   return scene.setsOf(workload).some(({ template }) => template === action.stable);
-}
-
-function scriptHash(key: string, text: string): string | undefined {
-  const action = readDirective(key, text)?.action;
-  return action?.type === 'gateway' ? action.script.hash : undefined;
 }
 
 function isActive({ key, text }: { key: string; text: string }): boolean {

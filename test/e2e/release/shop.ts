@@ -17,6 +17,8 @@ export type ShopOptions = {
   readonly spec?: JsonMap;
   /** What else is in the user's folder. */
   readonly beside?: readonly JsonMap[];
+  /** A fresh one when absent. */
+  readonly namespace?: string;
 };
 
 /** A Deployment, its Service, a VirtualService in front of it, and the Rollout that releases it: all called `web`. */
@@ -48,7 +50,7 @@ export const routing: JsonMap = {
 /** Opens a shop with version v1 running, and waits until it is armed. */
 export async function openShop(cluster: Cluster, options: ShopOptions): Promise<Shop> {
   const { client, kubectl } = cluster;
-  const namespace = await cluster.namespace();
+  const namespace = options.namespace ?? (await cluster.namespace());
   const name = { namespace, name: 'web' };
   const deployment = (version: string): JsonMap => {
     const made = echoDeployment({ name: 'web', version, replicas: options.replicas ?? 4 }) as JsonMap;
