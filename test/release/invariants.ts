@@ -1,32 +1,41 @@
-import { VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
 import { at, isMap, type Json, type JsonMap, member, stringAt } from '../../src/json/value.ts';
-import { RESOURCES } from '../../src/kube/resource.ts';
 import { neededFor } from '../../src/release/walk.ts';
 import { isOwnKey } from '../../src/rewrite/own-keys.ts';
 import type { ControllerRequest } from '../native/cluster.ts';
-import type { World } from './world.ts';
 
 /** Written together with `replicas`: the native controller would else take the set's size for unfinished work. */
 const SCALED_FOR = 'deployment.kubernetes.io/desired-replicas';
 
-const WEB = { namespace: 'shop', name: 'web' };
+/** Where the traffic of a shop goes, and what is there to take it, at one moment. */
+export type TrafficSeen = {
+  readonly replicas: number;
+  /** Pods of the old version that its owner allows to be missing. */
+  readonly mayMiss: number;
+  /** Percent of the traffic by Service. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** Ready endpoints of these Services by version. */
+  readonly endpoints: Readonly<Record<string, Readonly<Record<string, number>>>>;
+};
+
+/** The objects of a shop as they are stored. */
+export type Belongings = Readonly<Record<'deployments' | 'services' | 'gateways' | 'replicaSets', readonly JsonMap[]>>;
 
 /**
  * P8 at this moment: no Service with a share of the traffic is without ready endpoints, and the Service of the old version
  * has as many as its share needs, with as many missing as the user allows.
+ * @param stable the Service of the old version
  */
-export function trafficProblems(world: World): string[] {
-  const replicas = Number(at(world.cluster.read(RESOURCES.deployment, WEB), ['spec', 'replicas']) ?? 0);
+export function trafficProblems({ replicas, mayMiss, weights, endpoints }: TrafficSeen, stable = 'web'): string[] {
   if (replicas === 0) return [];
   const problems: string[] = [];
-  for (const [service, weight] of Object.entries(world.weights())) {
+  for (const [service, weight] of Object.entries(weights)) {
     if (weight === 0) continue;
-    const versions = world.endpoints(service);
+    const versions = endpoints[service] ?? {};
     const ready = Object.values(versions).reduce((sum, count) => sum + count, 0);
-    const needed = service === 'web' ? Math.max(1, neededFor(weight, replicas) - Math.floor(replicas / 4)) : 1;
+    const needed = service === stable ? Math.max(1, neededFor(weight, replicas) - mayMiss) : 1;
     if (ready < needed)
       problems.push(`${weight} % of the traffic of ${replicas} go to ${service} with ${ready} ready endpoints`);
-    if (service !== 'web' && Object.keys(versions).length > 1)
+    if (service !== stable && Object.keys(versions).length > 1)
       problems.push(`${service} leads to ${Object.keys(versions).join(' and ')}`);
   }
   return problems;
@@ -59,30 +68,48 @@ function foreignPaths(body: Json, kind: string): string[] {
   return [...outside, ...inside];
 }
 
-/** What is left of a release where there should be nothing. */
-export function leftovers(world: World): string[] {
-  const { cluster } = world;
-  const problems: string[] = [];
-  for (const resource of [RESOURCES.deployment, RESOURCES.service, VIRTUAL_SERVICE]) {
-    for (const object of cluster.list(resource, 'shop')) {
-      const name = stringAt(object, 'metadata', 'name') ?? '';
-      if (name !== 'web') problems.push(`${resource.kind} ${name} is left`);
-      const annotations = member(object['metadata'], 'annotations');
-      for (const [key, value] of Object.entries(isMap(annotations) ? annotations : {})) {
-        if (isOwnKey(key) && !String(value).includes('"armed"')) problems.push(`${resource.kind} ${name} bears ${key}`);
-      }
-    }
-  }
-  for (const set of cluster.list(RESOURCES.replicaSet, 'shop')) {
-    for (const key of ['sluice.dev/floor', 'sluice.dev/pod-metadata']) {
-      if (stringAt(set, 'metadata', 'annotations', key) !== undefined)
-        problems.push(`ReplicaSet ${stringAt(set, 'metadata', 'name')} bears ${key}`);
-    }
-  }
-  const selector = at(cluster.read(RESOURCES.service, WEB), ['spec', 'selector']);
-  if (JSON.stringify(selector) !== '{"app":"web"}') problems.push(`the Service selects ${JSON.stringify(selector)}`);
-  const spec = cluster.read(RESOURCES.deployment, WEB)['spec'] as JsonMap;
-  if (spec['paused'] === true) problems.push('the Deployment is paused');
-  if (Number(spec['minReadySeconds'] ?? 0) > 0) problems.push('the Deployment has another minReadySeconds');
-  return problems;
+/** What is left of a release in memory where there should be nothing. */
+export function leftovers(world: { belongings(): Belongings }): string[] {
+  return leftAmong(world.belongings());
+}
+
+/** What is left of a release where there should be nothing. @param names of the Deployments and their Services */
+export function leftAmong(
+  { deployments, services, gateways, replicaSets }: Belongings,
+  names: readonly string[] = ['web'],
+): string[] {
+  return [
+    ...Object.entries({ Deployment: deployments, Service: services }).flatMap(([kind, objects]) =>
+      objects.map(nameIn).flatMap((name) => (names.includes(name) ? [] : [`${kind} ${name} is left`])),
+    ),
+    ...[...deployments, ...services, ...gateways].flatMap(marks),
+    ...replicaSets.flatMap(setMarks),
+    ...services.flatMap((service) => {
+      const selector = JSON.stringify(at(service, ['spec', 'selector']));
+      return selector === JSON.stringify({ app: nameIn(service) }) ? [] : [`the Service selects ${selector}`];
+    }),
+    ...deployments.flatMap(({ spec }) => [
+      ...(member(spec, 'paused') === true ? ['the Deployment is paused'] : []),
+      ...(Number(member(spec, 'minReadySeconds') ?? 0) > 0 ? ['the Deployment has another minReadySeconds'] : []),
+    ]),
+  ];
+}
+
+function nameIn(object: JsonMap): string {
+  return stringAt(object, 'metadata', 'name') ?? '';
+}
+
+function marks(object: JsonMap): string[] {
+  const annotations = member(object['metadata'], 'annotations');
+  const ours = Object.entries(isMap(annotations) ? annotations : {}).filter(
+    ([key, value]) => isOwnKey(key) && !String(value).includes('"armed"'),
+  );
+  return ours.map(([key]) => `${nameIn(object)} bears ${key}`);
+}
+
+function setMarks(set: JsonMap): string[] {
+  const left = ['sluice.dev/floor', 'sluice.dev/pod-metadata'].filter(
+    (key) => stringAt(set, 'metadata', 'annotations', key) !== undefined,
+  );
+  return left.map((key) => `ReplicaSet ${nameIn(set)} bears ${key}`);
 }

@@ -198,6 +198,23 @@ test('canary: the old version, applied again, scaled to 0, of a Rollout that is 
   expect(leftovers(world)).toEqual([]);
 });
 
+test.each(styles)(
+  '%s: scaled to 0 in a step, and back in the moment in which the old version comes',
+  async (_, strategy) => {
+    // Who comes first decides: the controller of Deployments, or ours.
+    const world = await opened({ strategy, native: { seed: 5 } });
+    world.release('v2');
+    await world.until('traffic', () => world.stands() === '1 StepTrafficRouting');
+    world.scale(0);
+    await world.pass(0.1);
+    world.scale(5);
+    world.release('v1');
+    await world.until('the end', () => world.stands() === 'Healthy');
+    expect(world.ready()).toEqual({ v1: 5 });
+    expect(leftovers(world)).toEqual([]);
+  },
+);
+
 test.each(styles)('%s: abort takes everything back and holds the version; retry begins again', async (_, strategy) => {
   const world = await pausedAtStep1({ strategy });
   world.request({}, { request: 'abort' });

@@ -10,6 +10,7 @@ import { createRewriter } from '../../src/rewrite/rewriter.ts';
 import { pinnedName, readPinned } from '../../src/rollout/pinned-script.ts';
 import { CONTROLLER, type Webhook } from '../native/admission.ts';
 import { NativeCluster, type NativeClusterOptions, type SetCount } from '../native/cluster.ts';
+import type { Belongings, TrafficSeen } from './invariants.ts';
 
 /** A shop in a cluster in memory: Deployment, Service, VirtualService and Rollout `web` in namespace `shop`. */
 export type World = {
@@ -27,10 +28,16 @@ export type World = {
   /** Patches the Rollout's status, as commands do: sub-status and `release`. */
   request(sub: JsonMap, release?: JsonMap): void;
   approve(): void;
+  edit(from: 'source' | 'hand', timeout: string): void;
+  takePod(): void;
+  forget(): void;
+  strategy(): JsonMap;
   rollout(): JsonMap;
   status(): JsonMap;
   /** `step state` of the Rollout, or its phase where no release runs. */
   stands(): string;
+  serving(): string | undefined;
+  milliseconds(): number;
   /** Ready pods by version. */
   ready(): Record<string, number>;
   /** Pods that are wanted by version. */
@@ -41,6 +48,8 @@ export type World = {
   endpoints(service: string): Record<string, number>;
   /** Pods of a version by the step in which they came, as their labels say. */
   batches(version: string): Record<string, number>;
+  traffic(): TrafficSeen;
+  belongings(): Belongings;
   /** Lets time pass until the condition holds. @throws with the story when it does not within `seconds` */
   until(what: string, condition: () => boolean, seconds?: number): Promise<void>;
   pass(seconds: number): Promise<void>;
@@ -90,6 +99,16 @@ function deployment(version: string, labels: JsonMap, spec: JsonMap): JsonMap {
       },
       ...spec,
     },
+  };
+}
+
+/** The user's source, with other fields in its rule. */
+function virtualService(fields: JsonMap): JsonMap {
+  return {
+    apiVersion: 'networking.istio.io/v1beta1',
+    kind: 'VirtualService',
+    metadata: WEB,
+    spec: { hosts: ['web'], http: [{ ...fields, route: [{ destination: { host: 'web' } }] }] },
   };
 }
 
@@ -148,12 +167,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     metadata: WEB,
     spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }] },
   });
-  cluster.apply({
-    apiVersion: 'networking.istio.io/v1beta1',
-    kind: 'VirtualService',
-    metadata: WEB,
-    spec: { hosts: ['web'], http: [{ route: [{ destination: { host: 'web' } }] }] },
-  });
+  cluster.apply(virtualService({}));
   for (const object of objects) cluster.apply(object);
   cluster.apply(rollout(strategy));
   const open = () => lead(cluster, clock, events, logged);
@@ -193,6 +207,26 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       }));
     },
     approve: () => world.request({ currentStepState: 'StepReady' }),
+    edit(from, timeout) {
+      if (from === 'source') return void cluster.apply(virtualService({ timeout }));
+      cluster.edit(VIRTUAL_SERVICE, WEB, (live) => {
+        const [rule, ...others] = at(live, ['spec', 'http']) as JsonMap[];
+        return { ...live, spec: { ...(live['spec'] as JsonMap), http: [{ ...rule, timeout }, ...others] } };
+      });
+    },
+    takePod() {
+      const [pod] = cluster.list(RESOURCES.pod, 'shop');
+      if (pod === undefined) return;
+      cluster.erase(RESOURCES.pod, { namespace: 'shop', name: stringAt(pod, 'metadata', 'name') ?? '' });
+    },
+    forget: () => cluster.erase(RESOURCES.rollout, WEB),
+    strategy: () => member(world.rollout()['spec'], 'strategy') as JsonMap,
+    serving() {
+      const stable = stringAt(world.status(), 'release', 'stableTemplate');
+      const set = cluster.setsOf(WEB).find(({ revision }) => revision === stable);
+      return set === undefined ? undefined : versionOf(set);
+    },
+    milliseconds: () => clock.monotonic(),
     rollout: () => cluster.read(RESOURCES.rollout, WEB),
     status: () => (world.rollout()['status'] ?? {}) as JsonMap,
     stands() {
@@ -236,6 +270,21 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       }
       return sums;
     },
+    traffic() {
+      const replicas = Number(at(cluster.read(RESOURCES.deployment, WEB), ['spec', 'replicas']) ?? 0);
+      const weights = world.weights();
+      const endpoints = Object.fromEntries(
+        Object.keys(weights).map((service) => [service, world.endpoints(service)] as const),
+      );
+      // Where its owner says nothing a quarter may be missing.
+      return { replicas, mayMiss: Math.floor(replicas / 4), weights, endpoints };
+    },
+    belongings: () => ({
+      deployments: cluster.list(RESOURCES.deployment, 'shop'),
+      services: cluster.list(RESOURCES.service, 'shop'),
+      gateways: cluster.list(VIRTUAL_SERVICE, 'shop'),
+      replicaSets: cluster.list(RESOURCES.replicaSet, 'shop'),
+    }),
     async until(what, condition, seconds = 120) {
       for (let passed = 0; passed <= seconds * 4; passed++) {
         if (condition()) return;
