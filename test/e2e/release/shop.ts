@@ -1,7 +1,10 @@
-import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
-import { RESOURCES } from '../../../src/kube/resource.ts';
+import { equal } from '../../../src/json/equal.ts';
+import { at, isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
+import { type ObjectName, RESOURCES, type Resource } from '../../../src/kube/resource.ts';
+import { templateHash } from '../../../src/rewrite/template.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
+import type { Belongings, TrafficSeen } from '../../release/invariants.ts';
 import { virtualService } from '../drift/objects.ts';
 import { echoDeployment, echoService } from '../echo.ts';
 
@@ -15,74 +18,150 @@ export type ShopOptions = {
   readonly annotations?: JsonMap;
   /** Fields of the Deployment's spec. */
   readonly spec?: JsonMap;
+  /** Who says how many replicas there are; the source when absent. */
+  readonly scaledBy?: 'source' | 'autoscaler';
+  /** Of Deployment, Service and Rollout; `web` when absent. */
+  readonly name?: string;
   /** What else is in the user's folder. */
   readonly beside?: readonly JsonMap[];
   /** A fresh one when absent. */
   readonly namespace?: string;
+  /** The VirtualService that leads to it; when absent one with a rule for `web` and another. */
+  readonly gateway?: JsonMap;
 };
 
-/** A Deployment, its Service, a VirtualService in front of it, and the Rollout that releases it: all called `web`. */
+/** A Deployment, its Service, a VirtualService in front of it, and the Rollout that releases it: all of one name. */
 export type Shop = {
   readonly namespace: string;
-  /** The object `web` of a kind as the user's folder holds it now. */
+  readonly name: string;
+  /** The object of a kind and the shop's name as the user's folder holds it now. */
   source(kind: string): JsonMap;
+  /** Specs as they were stored before the first release, by kind. */
+  readonly before: Readonly<Record<'deployment' | 'service' | 'gateway', JsonMap>>;
   /** Applies the Deployment with another version. */
   release(version: string): Promise<void>;
+  /** Patches the scale subresource, as autoscalers do. */
+  scale(replicas: number): Promise<void>;
+  /** Applies the Rollout with another strategy. */
+  plan(strategy: JsonMap): Promise<void>;
+  /** Patches the Rollout's status, as commands do: sub-status and `release`. */
+  request(sub: JsonMap, release?: JsonMap): Promise<void>;
   rollout(): Promise<JsonMap>;
+  status(): Promise<JsonMap>;
+  /** `step state` of the Rollout, or its phase where no release runs. */
+  stands(): Promise<string>;
   deployment(): Promise<JsonMap>;
+  gateway(): Promise<JsonMap>;
+  /** The version that a release leaves. */
+  serving(): Promise<string | undefined>;
   /** Pods by version: how many are wanted, and how many are ready. */
   pods(): Promise<Record<string, { desired: number; ready: number }>>;
-  /** Weights by Service, as the VirtualService has them; an only destination has 100. */
+  /** Weights by Service, as the rule of the VirtualService that leads to it has them; an only destination has 100. */
   weights(): Promise<Record<string, number>>;
+  /** `moving` where the weights changed while it was looked at. */
+  traffic(): Promise<TrafficSeen | 'moving'>;
+  belongings(): Promise<Belongings>;
   approve(): Promise<void>;
   /** Waits until the Rollout stands in this state of a step. */
   reaches(step: number, state: string, within?: number): Promise<JsonMap>;
   /** Waits until the release is over. */
   ends(outcome: string, within?: number): Promise<JsonMap>;
+  /** Waits until the status is so. */
+  becomes(what: string, isThere: (status: JsonMap) => boolean, within?: number): Promise<JsonMap>;
 };
 
-export const routing: JsonMap = {
-  service: 'web',
-  gracePeriodSeconds: 1,
-  customNetworkRefs: [{ apiVersion: 'networking.istio.io/v1beta1', kind: 'VirtualService', name: 'web' }],
-};
+export const routing: JsonMap = routingOf('web', 'web');
+
+/** A routing of 1 s of grace through a VirtualService. */
+export function routingOf(service: string, virtualService: string, gracePeriodSeconds = 1): JsonMap {
+  const { apiVersion, kind } = { apiVersion: 'networking.istio.io/v1beta1', kind: 'VirtualService' };
+  return { service, gracePeriodSeconds, customNetworkRefs: [{ apiVersion, kind, name: virtualService }] };
+}
+
+/** The source of a VirtualService with one rule that leads to a Service. @param fields of the rule */
+export function virtualServiceOf(name: string, fields: JsonMap = {}): JsonMap {
+  return {
+    apiVersion: 'networking.istio.io/v1beta1',
+    kind: 'VirtualService',
+    metadata: { name },
+    spec: { hosts: [name], http: [{ ...fields, route: [{ destination: { host: name } }] }] },
+  };
+}
 
 /** Opens a shop with version v1 running, and waits until it is armed. */
 export async function openShop(cluster: Cluster, options: ShopOptions): Promise<Shop> {
-  const { client, kubectl } = cluster;
+  const { client } = cluster;
+  const { name = 'web', replicas = 4, scaledBy = 'source', beside = [] } = options;
+  const { gateway = virtualService.source } = options;
   const namespace = options.namespace ?? (await cluster.namespace());
-  const name = { namespace, name: 'web' };
+  const place = { namespace, name };
   const deployment = (version: string): JsonMap => {
-    const made = echoDeployment({ name: 'web', version, replicas: options.replicas ?? 4 }) as JsonMap;
-    return { ...made, spec: { ...(made['spec'] as JsonMap), ...options.spec } };
+    const made = echoDeployment({ name, version, replicas }) as JsonMap;
+    const { replicas: number = null, ...spec } = made['spec'] as JsonMap;
+    return { ...made, spec: { ...spec, ...(scaledBy === 'source' ? { replicas: number } : {}), ...options.spec } };
   };
-  const rollout: JsonMap = {
+  const rollout = (strategy: JsonMap): JsonMap => ({
     apiVersion: 'rollouts.kruise.io/v1beta1',
     kind: 'Rollout',
-    metadata: { name: 'web', ...(options.annotations === undefined ? {} : { annotations: options.annotations }) },
-    spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, strategy: options.strategy },
-  };
-  const { beside = [] } = options;
-  let sources = [deployment('v1'), echoService('web') as JsonMap, virtualService.source, ...beside, rollout];
+    metadata: { name, ...(options.annotations === undefined ? {} : { annotations: options.annotations }) },
+    spec: { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, strategy },
+  });
+  const gatewayName = { namespace, name: stringAt(gateway, 'metadata', 'name') ?? name };
+  let sources = [deployment('v1'), echoService(name) as JsonMap, gateway, ...beside, rollout(options.strategy)];
   await cluster.apply(namespace, ...sources);
+  if (scaledBy === 'autoscaler') await scaled(cluster, place, replicas);
+  await until('the workload to be armed and its pods to be ready', async () => {
+    const { metadata, status } = await client.get(RESOURCES.deployment, place);
+    const isArmed = JSON.stringify(member(metadata, 'annotations') ?? {}).includes(`directive.sluice.dev/${name}`);
+    return isArmed && member(status, 'readyReplicas') === replicas;
+  });
+  const [workload, service, route] = await Promise.all([
+    client.get(RESOURCES.deployment, place),
+    client.get(RESOURCES.service, place),
+    client.get(VIRTUAL_SERVICE, gatewayName),
+  ]);
+  const specOf = ({ spec }: JsonMap) => spec as JsonMap;
+  const all = async (resource: Resource) => (await client.list(resource, { namespace })).items;
+  const versions = new Map<string, string>();
   const shop: Shop = {
     namespace,
+    name,
     source(kind) {
-      const found = sources.find((each) => each['kind'] === kind && stringAt(each, 'metadata', 'name') === 'web');
+      const found = sources.find((each) => each['kind'] === kind && stringAt(each, 'metadata', 'name') === name);
       if (found === undefined) throw new Error(`there is no ${kind} in the shop`);
       return found;
     },
+    before: { deployment: specOf(workload), service: specOf(service), gateway: specOf(route) },
     async release(version) {
       sources = [deployment(version), ...sources.slice(1)];
-      const done = await kubectl(['apply', '-n', namespace, '-f', '-'], { stdin: JSON.stringify(deployment(version)) });
-      if (done.exitCode !== 0) throw new Error(done.stderr);
+      await cluster.apply(namespace, deployment(version));
     },
-    rollout: () => client.get(RESOURCES.rollout, name),
-    deployment: () => client.get(RESOURCES.deployment, name),
+    scale: (count) => scaled(cluster, place, count),
+    plan: (strategy) => cluster.apply(namespace, rollout(strategy)),
+    async request(sub, release = {}) {
+      const key = isMap((await shop.status())['blueGreenStatus']) ? 'blueGreenStatus' : 'canaryStatus';
+      await client.patch(RESOURCES.rollout, place, 'merge', requestOf(key, sub, release), { subresource: 'status' });
+    },
+    rollout: () => client.get(RESOURCES.rollout, place),
+    status: async () => ((await shop.rollout())['status'] ?? {}) as JsonMap,
+    async stands() {
+      const { phase, currentStepIndex, currentStepState } = await shop.status();
+      return phase === 'Progressing' ? `${currentStepIndex} ${currentStepState}` : String(phase);
+    },
+    deployment: () => client.get(RESOURCES.deployment, place),
+    gateway: () => client.get(VIRTUAL_SERVICE, gatewayName),
+    async serving() {
+      const stable = stringAt(await shop.status(), 'release', 'stableTemplate');
+      const template = (await all(RESOURCES.replicaSet))
+        .map((set) => at(set, ['spec', 'template']))
+        .find((each) => templateHash(each) === stable);
+      return stringAt(template, 'metadata', 'labels', 'version');
+    },
     async pods() {
       const counts: Record<string, { desired: number; ready: number }> = {};
-      for await (const set of client.listAll(RESOURCES.replicaSet, { namespace })) {
+      for (const set of await all(RESOURCES.replicaSet)) {
         const [spec, status] = [member(set, 'spec'), member(set, 'status')];
+        if (stringAt(spec, 'template', 'metadata', 'labels', 'app') !== name) continue;
         const version = stringAt(spec, 'template', 'metadata', 'labels', 'version') ?? '';
         const before = counts[version] ?? { desired: 0, ready: 0 };
         const [desired, ready] = [Number(member(spec, 'replicas')), Number(member(status, 'readyReplicas') ?? 0)];
@@ -91,36 +170,64 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
       return counts;
     },
     async weights() {
-      const object = await client.get(VIRTUAL_SERVICE, name);
-      const http = member(member(object, 'spec'), 'http');
-      const rule = (isList(http) ? http : []).find((each) => stringAt(each, 'name') === 'web');
-      const route = member(rule, 'route');
-      return Object.fromEntries((isList(route) ? route : []).map(weight));
+      const rules = at(await shop.gateway(), ['spec', 'http']);
+      const routes = (isList(rules) ? rules : []).map((rule) => {
+        const route = member(rule, 'route');
+        return (isList(route) ? route : []).map(weight);
+      });
+      const own = routes.find((route) => route.some(([host]) => host === name || host === `${name}-canary`));
+      return Object.fromEntries(own ?? []);
+    },
+    async traffic() {
+      const weights = await shop.weights();
+      const slices = await all(RESOURCES.endpointSlice);
+      for (const pod of await all(RESOURCES.pod))
+        versions.set(stringAt(pod, 'metadata', 'name') ?? '', stringAt(pod, 'metadata', 'labels', 'version') ?? 'none');
+      const wanted = Number(at(await shop.deployment(), ['spec', 'replicas']));
+      if (!equal(weights, await shop.weights())) return 'moving';
+      const endpoints = Object.fromEntries(
+        Object.keys(weights).map((service) => [service, readyIn(slices, service, versions)] as const),
+      );
+      // What `echoDeployment` says.
+      return { replicas: wanted, mayMiss: 0, weights, endpoints };
+    },
+    async belongings() {
+      const kinds = [RESOURCES.deployment, RESOURCES.service, VIRTUAL_SERVICE, RESOURCES.replicaSet];
+      const [deployments = [], services = [], gateways = [], replicaSets = []] = await Promise.all(kinds.map(all));
+      return { deployments, services, gateways, replicaSets };
     },
     async approve() {
-      const status = (await shop.rollout())['status'];
-      const key = isMap(member(status, 'blueGreenStatus')) ? 'blueGreenStatus' : 'canaryStatus';
       // Named, so that it may come at once.
-      const release = { approvedStep: member(status, 'currentStepIndex') ?? null };
-      const body = { status: { [key]: { currentStepState: 'StepReady' }, release } };
-      await client.patch(RESOURCES.rollout, name, 'merge', body, { subresource: 'status' });
+      const approvedStep = (await shop.status())['currentStepIndex'] ?? null;
+      await shop.request({ currentStepState: 'StepReady' }, { approvedStep });
     },
-    reaches(step, state, within = 40) {
-      return reached(shop, `step ${step} in state ${state}`, within, (status) => {
-        return member(status, 'currentStepIndex') === step && member(status, 'currentStepState') === state;
-      });
+    reaches(step, state, within) {
+      return shop.becomes(
+        `step ${step} in state ${state}`,
+        ({ currentStepIndex, currentStepState }) => currentStepIndex === step && currentStepState === state,
+        within,
+      );
     },
-    ends(outcome, within = 40) {
-      return reached(shop, `the outcome ${outcome}`, within, (status) => {
-        return stringAt(status, 'release', 'outcome') === outcome && stringAt(status, 'phase') === 'Healthy';
+    ends(outcome, within) {
+      return shop.becomes(
+        `the outcome ${outcome}`,
+        (status) => stringAt(status, 'release', 'outcome') === outcome && status['phase'] === 'Healthy',
+        within,
+      );
+    },
+    async becomes(what, isThere, within = 40) {
+      let last: JsonMap = {};
+      const look = async () => {
+        last = await shop.rollout();
+        return isThere((last['status'] ?? {}) as JsonMap);
+      };
+      await until(what, look, within).catch(async (error: unknown) => {
+        const state = { status: last['status'], pods: await shop.pods(), weights: await shop.weights() };
+        throw new Error(`${String(error)}\n${JSON.stringify(state, null, 1)}`);
       });
+      return last;
     },
   };
-  await until('the workload to be armed and its pods to be ready', async () => {
-    const { metadata, status } = await shop.deployment();
-    const isArmed = JSON.stringify(member(metadata, 'annotations') ?? {}).includes('directive.sluice.dev/web');
-    return isArmed && member(status, 'readyReplicas') === (options.replicas ?? 4);
-  });
   return shop;
 }
 
@@ -136,27 +243,32 @@ export async function openShopInStep1(
   return shop;
 }
 
-async function reached(
-  shop: Shop,
-  what: string,
-  within: number,
-  isThere: (status: Json | undefined) => boolean,
-): Promise<JsonMap> {
-  let last: JsonMap = {};
-  try {
-    await until(
-      what,
-      async () => {
-        last = await shop.rollout();
-        return isThere(last['status']);
-      },
-      within,
-    );
-  } catch (error) {
-    const state = { status: last['status'], pods: await shop.pods(), weights: await shop.weights() };
-    throw new Error(`${String(error)}\n${JSON.stringify(state, null, 1)}`);
+/** The PATCH that autoscalers and `kubectl scale` send. */
+async function scaled({ client }: Cluster, name: ObjectName, replicas: number): Promise<void> {
+  await client.patch(RESOURCES.deployment, name, 'merge', { spec: { replicas } }, { subresource: 'scale' });
+}
+
+function requestOf(key: string, sub: JsonMap, release: JsonMap): JsonMap {
+  const parts = { [key]: sub, release };
+  return { status: Object.fromEntries(Object.entries(parts).filter(([, part]) => Object.keys(part).length > 0)) };
+}
+
+/** Ready endpoints of a Service by version. */
+function readyIn(
+  slices: readonly JsonMap[],
+  service: string,
+  versions: ReadonlyMap<string, string>,
+): Record<string, number> {
+  const endpoints = slices
+    .filter((slice) => stringAt(slice, 'metadata', 'labels', 'kubernetes.io/service-name') === service)
+    .flatMap(({ endpoints: list }) => (isList(list) ? list : []));
+  const sums: Record<string, number> = {};
+  for (const endpoint of endpoints) {
+    if (at(endpoint, ['conditions', 'ready']) === false) continue;
+    const version = versions.get(stringAt(endpoint, 'targetRef', 'name') ?? '') ?? 'gone';
+    sums[version] = (sums[version] ?? 0) + 1;
   }
-  return last;
+  return sums;
 }
 
 function weight(destination: Json): [string, number] {
