@@ -358,14 +358,15 @@ function stepTrafficRouting(look: Look): Decision {
 
 /**
  * What a version's share of the traffic needs nobody but us may take from it, with as many pods missing as the owner
- * allows (see `src/rewrite/floor.ts`). With a single pod there is nothing to share.
+ * allows (see `src/rewrite/floor.ts`). With a single replica, too: both versions have a pod then, and between a scale and
+ * the bounds that we compute for it the native controller still goes by those of before.
  */
 function floors({ observed, versions, target, record }: Look, { weight, hasMatches }: Traffic): SetWish[] {
   const { workload, style } = observed;
   if (workload === undefined || style === 'canary') return [];
   const { replicas } = workload;
   const { unavailable } = ownRoom(workload);
-  const isShared = replicas > 1 && observed.gateways.length > 0 && (weight !== undefined || hasMatches);
+  const isShared = replicas > 0 && observed.gateways.length > 0 && (weight !== undefined || hasMatches);
   const floor = (share: number, most: number) => {
     const keep = Math.max(1, Math.min(most, neededFor(share, replicas)) - unavailable);
     return isShared && (share > 0 || hasMatches) ? encodeFloor({ keep, of: replicas }) : '';

@@ -1,9 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { at, type JsonMap, stringAt } from '../../src/json/value.ts';
+import { ApiError } from '../../src/kube/api-error.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
 import { isOwnKey } from '../../src/rewrite/own-keys.ts';
 import { templateHash } from '../../src/rewrite/template.ts';
-import { leftovers } from './invariants.ts';
+import { leftovers, trafficProblems } from './invariants.ts';
 import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
 
 const WEB = { namespace: 'shop', name: 'web' };
@@ -214,6 +215,29 @@ test.each(styles)(
     expect(leftovers(world)).toEqual([]);
   },
 );
+
+test('partition: scaled down to 1 while the workload cannot be written for a moment, no version with traffic is without a pod', async () => {
+  const steps = [{ traffic: '50%', replicas: '50%', pause: {} }, { replicas: '100%' }];
+  const problems: string[] = [];
+  const world = await pausedAtStep1({
+    strategy: { canary: { steps, trafficRoutings: [ROUTING] } },
+    replicas: 4,
+    native: { seed: 2 },
+    onRest: (seen) => {
+      if (seen.traffic().replicas === 1) problems.push(...trafficProblems(seen.traffic()));
+    },
+  });
+  expect(world.ready()).toEqual({ v1: 2, v2: 2 });
+  const end = world.milliseconds() + 1000;
+  world.cluster.onWrite = (what) => {
+    if (what === 'patch Deployment shop/web' && world.milliseconds() < end)
+      throw new ApiError(409, 'Conflict', 'the object has been modified');
+  };
+  world.scale(1);
+  await world.pass(10);
+  expect(problems).toEqual([]);
+  expect(world.ready()).toEqual({ v1: 1, v2: 1 });
+});
 
 test.each(styles)('%s: abort takes everything back and holds the version; retry begins again', async (_, strategy) => {
   const world = await pausedAtStep1({ strategy });
