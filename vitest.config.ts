@@ -20,6 +20,8 @@ const e2e = {
     include: ['test/e2e/**/*.test.ts'],
     globalSetup: ['test/cluster/global-setup.ts'],
     fileParallelism: false,
+    // Tests that say so play in namespaces of their own, and wait more than they compute.
+    maxConcurrency: 8,
     testTimeout: 120_000,
     hookTimeout: 180_000,
   },

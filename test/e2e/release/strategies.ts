@@ -9,6 +9,8 @@ export type StrategyOptions = {
   readonly pause: JsonMap;
   readonly routing?: JsonMap;
   readonly scaleDownDelaySeconds?: number;
+  /** After the last step of `half` the release ends with traffic that has to go home; `all` when absent. */
+  readonly last?: 'half' | 'all';
 };
 
 /** A strategy of each style for a few replicas: one pod, half of the pods, all of them. */
@@ -23,7 +25,7 @@ export function strategyOf(style: Style, options: StrategyOptions): JsonMap {
     const all = { traffic: '100%', replicas: '100%', pause };
     return { blueGreen: { steps: [...steps, all], trafficRoutings, scaleDownDelaySeconds } };
   }
-  const whole = [...steps, { replicas: '100%' }];
+  const whole = options.last === 'half' ? steps : [...steps, { replicas: '100%' }];
   const extra = style === 'canary' ? { enableExtraWorkloadForCanary: true } : {};
   return { canary: { steps: whole, trafficRoutings, ...extra } };
 }
