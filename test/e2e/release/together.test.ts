@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { at, type JsonMap } from '../../../src/json/value.ts';
 import { cluster } from '../../cluster/cluster.ts';
-import { installGateways } from '../faults/shop.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { backToNormal } from './normal.ts';
 import { openShop, routingOf } from './shop.ts';
@@ -12,8 +11,7 @@ const server = cluster();
 let sluice: Installed;
 
 beforeAll(async () => {
-  await installGateways(server);
-  sluice = await installSluice(server);
+  sluice = await installSluice(server, { gateways: ['istio'] });
 });
 afterAll(() => sluice?.uninstall());
 
