@@ -41,6 +41,11 @@ export const ANNOTATIONS = {
   rescue: 'sluice.dev/rescue',
   /** On Rollouts: what happens when it is deleted in a release: `hold`, `rollback` or `complete`. */
   onDelete: 'sluice.dev/on-delete',
+  /**
+   * On workloads that a Rollout has left held: the version that may come out without one, as its directive names it. Of any
+   * other version it says nothing.
+   */
+  resume: 'sluice.dev/resume',
   /** On ReplicaSets that have traffic in a release: proportional scaling leaves them one pod. */
   floor: 'sluice.dev/floor',
   /** On ReplicaSets: labels and annotations for pods that are made from now on, as JSON `{"labels": …, "annotations": …}`. */

@@ -158,7 +158,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     if (told.has(seen.uid)) return;
     told.add(seen.uid);
     const { namespace, name, uid } = seen;
-    const note = `Rollout ${key} is gone in the middle of a release: the new version is held until you decide; create the Rollout again to go on, or take it back with kubectl sluice undo`;
+    const note = `Rollout ${key} is gone in the middle of a release: the new version is held until you decide; create the Rollout again to go on, let it come out with kubectl sluice resume, or take it back with kubectl sluice undo`;
     log.warn({ kind: resource.kind, namespace, name }, note);
     const regarding = { apiVersion: apiVersionOf(resource), kind: resource.kind, namespace, name, uid };
     event(regarding, { type: 'Warning', reason: 'RolloutGone', action: 'Reconcile', note });

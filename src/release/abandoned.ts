@@ -48,7 +48,7 @@ const NOTHING: AbandonedPlan = {
 
 /**
  * What becomes of a release whose Rollout was deleted in the middle (annotation `sluice.dev/on-delete`, kept in the
- * workload's directive): pure.
+ * workload's directive; annotation `sluice.dev/resume` of the workload for `complete` of that version): pure.
  *
  * ```
  *  hold      old version grows ─► traffic ─► grace ─► destinations go ─► held: the workload waits for its owner
@@ -63,10 +63,10 @@ export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
   if (workload === undefined || held === undefined) return unheld(left, now);
   const { stable, revision, onDelete } = held;
   const versions = versionsOf(observed, stable, revision);
-  // Which version served before nobody can say: it is left to its owner.
-  if (versions.stable === undefined) return { ...NOTHING, state: 'held' };
   const isBack = revision === stable;
   if (onDelete === 'complete' && !isBack) return completed(left, versions, now);
+  // Which version served before nobody can say: it is left to its owner.
+  if (versions.stable === undefined) return { ...NOTHING, state: 'held' };
   const { ready } = versions.stable;
   const isAble = ready + ownRoom(workload).unavailable >= workload.replicas;
   const others = [versions.canary, ...versions.others].reduce((sum, set) => sum + (set?.ready ?? 0), 0);

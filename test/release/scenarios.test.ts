@@ -513,6 +513,66 @@ function expectFree(world: World): void {
   expect(Object.keys(at(workload, ['metadata', 'annotations']) ?? {}).filter(isOwnKey)).toEqual([]);
 }
 
+/** What `kubectl sluice resume` writes where the Rollout is gone. */
+function resume(world: World): void {
+  const template = at(world.cluster.read(RESOURCES.deployment, WEB), ['spec', 'template']);
+  world.cluster.edit(RESOURCES.deployment, WEB, (live) => {
+    const metadata = live['metadata'] as JsonMap;
+    const annotations = { ...(metadata['annotations'] as JsonMap), 'sluice.dev/resume': templateHash(template) };
+    return { ...live, metadata: { ...metadata, annotations } };
+  });
+}
+
+test.each(
+  styles.flatMap(([style, strategy]) =>
+    (['hold', 'rollback'] as const).map((onDelete) => [style, onDelete, strategy] as const),
+  ),
+)(
+  '%s: held after its Rollout was deleted (%s) and resumed, the version comes out natively',
+  async (_, onDelete, strategy) => {
+    const world = await pausedAtStep1({ strategy, annotations: annotated(onDelete) });
+    world.cluster.erase(RESOURCES.rollout, WEB);
+    await world.until('the hold', () => world.events.join('\n').includes('RolloutGone'));
+    await world.pass(30);
+    expect(world.ready()['v1']).toBe(10);
+    resume(world);
+    await world.until('the new version', () => world.ready()['v2'] === 10 && world.ready()['v1'] === undefined);
+    await world.pass(5);
+    expect(world.weights()).toEqual({ web: 100 });
+    expect(world.endpoints('web')).toEqual({ v2: 10 });
+    expect(leftovers(world)).toEqual([]);
+  },
+);
+
+test('resumed while its traffic is still on the way back, it opens Services before traffic, and gives the workload back after that', async () => {
+  const world = await pausedAtStep1({ strategy: partition });
+  world.cluster.erase(RESOURCES.rollout, WEB);
+  resume(world);
+  await world.until('the traffic', () => world.weights()['web'] === 100);
+  expect(world.endpoints('web')).toEqual({ v1: 8, v2: 2 });
+  await world.until('the new version', () => world.ready()['v2'] === 10);
+  expect(leftovers(world)).toEqual([]);
+});
+
+test('what was resumed is one version: another one that is applied stays held', async () => {
+  const world = await pausedAtStep1({ strategy: partition });
+  world.cluster.erase(RESOURCES.rollout, WEB);
+  await world.pass(30);
+  const v2 = world.cluster.read(RESOURCES.deployment, WEB);
+  world.release('v3');
+  const stale = templateHash(at(v2, ['spec', 'template']));
+  world.cluster.edit(RESOURCES.deployment, WEB, (live) => {
+    const metadata = live['metadata'] as JsonMap;
+    return {
+      ...live,
+      metadata: { ...metadata, annotations: { ...(metadata['annotations'] as JsonMap), 'sluice.dev/resume': stale } },
+    };
+  });
+  await world.pass(60);
+  expect(world.ready()['v1']).toBe(10);
+  expect(world.ready()['v3']).toBeUndefined();
+});
+
 test.each(styles)('%s: deleted with on-delete: rollback, it takes the pods back, too', async (_, strategy) => {
   const world = await opened({ strategy, annotations: annotated('rollback') });
   world.release('v2');

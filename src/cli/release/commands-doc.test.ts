@@ -18,6 +18,7 @@ test('the documentation has an example of nearly every command', () => {
     'approve',
     'jump',
     'pause',
+    'resume',
     'abort',
     'undo',
     'retry',
@@ -28,6 +29,7 @@ test('the documentation has an example of nearly every command', () => {
 test.each(examples)('the output in the documentation is that of: $argv', async ({ argv, output }) => {
   const checkout = rollout(healthy({ outcome: 'Success' }), {}, {}, { name: 'checkout', uid: 'checkout' });
   const cluster = await testCluster(...atStepTwo(), checkout);
+  if (argv.startsWith('resume')) cluster.remove('Rollout', 'web'); // that is what its example is about
   const { all } = await cluster.run(argv.split(' '), { programName: 'kubectl sluice' });
   expect(all).toBe(output);
 });

@@ -117,7 +117,9 @@ function pauseCommand(context: Context, program: Command): Command {
 function resumeCommand(context: Context, program: Command): Command {
   const command = acting('resume', program)
     .summary('let a paused release go on')
-    .description('Let a release go on that was held by pause. A step that waits for an approval goes on waiting.')
+    .description(
+      'Let a release go on that was held by pause. A step that waits for an approval goes on waiting. Where the Rollout is gone and has left its Deployment held, the version that is held comes out without one.',
+    )
     .action((rollout: string, options) =>
       report(context, rollout, options, async (name, invocation) => {
         const { hold } = await import('./hold.ts');

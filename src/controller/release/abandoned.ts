@@ -1,8 +1,8 @@
-import { canaryName } from '../../api/names.ts';
+import { ANNOTATIONS, canaryName } from '../../api/names.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import { definesDestinations, type Script } from '../../lua/script.ts';
-import { type AbandonedPlan, planAbandoned } from '../../release/abandoned.ts';
+import { type Abandoned, type AbandonedPlan, planAbandoned } from '../../release/abandoned.ts';
 import type { ServicePair } from '../../release/observed.ts';
 import { type Directive, encodeDirective, readDirective } from '../../rewrite/directive.ts';
 import type { Api } from '../api.ts';
@@ -83,7 +83,9 @@ export function createAbandoned({ api, kinds, scenes, steer, script, clock }: Ab
     );
     if (wanted === encodeDirective(directive) && steer.isInEffect(deployment.uid, deployment.content)) return;
     const name = { namespace: deployment.namespace, name: deployment.name };
-    await steer.write({ resource: RESOURCES.deployment, name, key, text: wanted, content: deployment.content });
+    const without = wish === 'given back' && deployment.resumed !== '' ? [ANNOTATIONS.resume] : [];
+    const { content } = deployment;
+    await steer.write({ resource: RESOURCES.deployment, name, key, text: wanted, content, without });
   }
 
   return async (rolloutKey: string, workloadName?: string): Promise<AbandonedTurn> => {
@@ -109,10 +111,7 @@ export function createAbandoned({ api, kinds, scenes, steer, script, clock }: Ab
           canary: extra && canaryOf(extra, scene),
           services: left.stableServices.map((name): ServicePair => servicePair(name, sight)),
         },
-        held:
-          action === undefined || directive === undefined
-            ? undefined
-            : { stable: action.stable, revision: directive.revision, onDelete: action.onDelete ?? 'hold' },
+        held: heldOf(directive, deployment),
         steered,
         quietSince: quietSince.get(rolloutKey),
       },
@@ -135,6 +134,13 @@ export function createAbandoned({ api, kinds, scenes, steer, script, clock }: Ab
     const held = plan.state === 'held' ? left.workload : undefined;
     return { state: plan.state, held, ...(plan.after === undefined ? {} : { afterMilliseconds: plan.after }) };
   };
+}
+
+function heldOf(directive: Directive | undefined, deployment: DeploymentSeen | undefined): Abandoned['held'] {
+  if (directive?.action.type !== 'workload') return undefined;
+  const { revision, action } = directive;
+  const onDelete = deployment?.resumed === revision ? 'complete' : (action.onDelete ?? 'hold');
+  return { stable: action.stable, revision, onDelete };
 }
 
 type Left = {

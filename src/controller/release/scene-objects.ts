@@ -29,6 +29,8 @@ export type DeploymentSeen = {
     readonly fields: JsonMap;
   };
   readonly rolloutId: string;
+  /** The version that may come out though its Rollout is gone (annotation `sluice.dev/resume`); empty for none. */
+  readonly resumed: string;
   /** Labels by which it selects its pods. */
   readonly selectingLabels: readonly string[];
   /** The Rollout whose canary Deployment this is; empty for users' own. */
@@ -102,6 +104,7 @@ export function deploymentSeen(object: JsonMap): DeploymentSeen {
     own: ownSettings(object),
     rolloutId:
       stringAt(metadata, 'labels', LABELS.rolloutId) ?? stringAt(metadata, 'annotations', ANNOTATIONS.rolloutId) ?? '',
+    resumed: stringAt(metadata, 'annotations', ANNOTATIONS.resume) ?? '',
     selectingLabels: [...selectorKeys(member(spec, 'selector'))],
     canaryOf: stringAt(metadata, 'labels', LABELS.canaryDeployment) ?? '',
     updated: numberAt(status, 'updatedReplicas'),

@@ -25,6 +25,8 @@ export type Steering = {
   readonly text: string | undefined;
   /** What the object was when this was decided (see `contentOf`): on another one it may be wrong. */
   readonly content: string;
+  /** Annotations of ours that go with it. */
+  readonly without?: readonly string[];
 };
 
 /**
@@ -83,12 +85,13 @@ export function createSteer({ api, decide, script }: SteerOptions): Steer {
   }
 
   return {
-    async write({ resource, name, key, text, content }) {
+    async write({ resource, name, key, text, content, without = [] }) {
       const before = await api.get(resource, name);
       if (contentOf(at(before, ['metadata'])) !== content)
         throw new TryAgain(`${resource.kind} ${labelOf(before)} has changed meanwhile`);
       if (stringAt(before, 'metadata', 'annotations', key) === text) return settle(resource, before, before);
-      const annotations: { readonly [key: string]: Json } = { [key]: text ?? null };
+      const gone = Object.fromEntries(without.map((each): [string, Json] => [each, null]));
+      const annotations: { readonly [key: string]: Json } = { [key]: text ?? null, ...gone };
       const body = { metadata: { resourceVersion: resourceVersionOf(before), annotations } };
       const after = await api.patch(resource, name, 'merge', body, { fieldManager: FIELD_MANAGER });
       return settle(resource, after, before);
