@@ -139,7 +139,8 @@ export function createAbandoned({ api, kinds, scenes, steer, script, clock }: Ab
 function heldOf(directive: Directive | undefined, deployment: DeploymentSeen | undefined): Abandoned['held'] {
   if (directive?.action.type !== 'workload') return undefined;
   const { revision, action } = directive;
-  const onDelete = deployment?.resumed === revision ? 'complete' : (action.onDelete ?? 'hold');
+  const isResumed = revision !== '' && deployment?.resumed === revision;
+  const onDelete = isResumed ? 'complete' : (action.onDelete ?? 'hold');
   return { stable: action.stable, revision, onDelete };
 }
 
