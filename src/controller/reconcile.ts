@@ -94,6 +94,8 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     const countsDue = isCountOnly ? Math.ceil(COUNTS_MILLISECONDS - since) : 0;
     if (countsDue <= 0) {
       await report(entry, { generation: entry.stored.generation, findings, phase, message, release });
+      if (isNewlyBlocked(turn.plan, plan, entry))
+        event(regardingRollout(entry.stored), { type: 'Warning', reason: 'Held', action: 'Release', note: message });
       written.set(entry.key, clock.monotonic());
     }
     for (const { type, reason, note } of events)
@@ -215,6 +217,12 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       throw error;
     }
   };
+}
+
+/** What keeps a release from beginning, and is told of by no condition of its own, is told once in these words. */
+function isNewlyBlocked({ isBlocked, message }: ReleasePlan, { findings }: Plan, { stored }: RolloutEntry): boolean {
+  const told = stringAt(conditionOf(stored.status['conditions'], 'Progressing'), 'message');
+  return isBlocked && told !== message && findings.every(({ status }) => status === 'True');
 }
 
 /** So often numbers of pods are told while nothing else happens. */

@@ -38,6 +38,7 @@ export type Decision =
       readonly after: number | undefined;
       /** It waits for people or for a time that was set, so that no deadline runs. */
       readonly isExpected: boolean;
+      readonly isBlocked: boolean;
     };
 
 export function go(change: Partial<ReleaseRecord>, event?: ReleaseEvent): Decision {
@@ -49,6 +50,8 @@ export type Wait = {
   readonly waitingFor: string;
   readonly after?: number | undefined;
   readonly isExpected?: boolean;
+  /** Somebody has to change something before the release can begin. */
+  readonly isBlocked?: boolean;
   readonly settled?: Partial<ReleaseRecord> | undefined;
 };
 
@@ -123,7 +126,7 @@ function counted(
 export function stay(
   look: Look,
   wish: Partial<Wish>,
-  { waitingFor, after, isExpected = false, settled }: Wait,
+  { waitingFor, after, isExpected = false, isBlocked = false, settled }: Wait,
 ): Decision {
   const { settings, now } = look;
   const record = { ...look.record, ...settled };
@@ -137,6 +140,7 @@ export function stay(
     message: messageOf(look, waitingFor),
     after: times.length === 0 ? undefined : Math.max(0, Math.min(...times)),
     isExpected,
+    isBlocked,
   };
 }
 

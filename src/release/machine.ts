@@ -25,6 +25,8 @@ export type ReleasePlan = {
   readonly afterMilliseconds: number | undefined;
   /** Whether it has made no progress for longer than its deadline. */
   readonly isStalled: boolean;
+  /** Whether it cannot begin before somebody changes what the message says. */
+  readonly isBlocked: boolean;
 };
 
 /** More transitions than these in one look are a fault of ours. */
@@ -214,16 +216,18 @@ const NO_RECREATE =
 function initializing(look: Look): Decision {
   const { observed, settings } = look;
   const workload = observed.workload;
-  if (workload?.own.isRecreate) return stay(look, {}, { waitingFor: NO_RECREATE, isExpected: true });
+  if (workload?.own.isRecreate) return stay(look, {}, { waitingFor: NO_RECREATE, isExpected: true, isBlocked: true });
   const cleared = retreat(look);
   if (!cleared.isReached) return stay(look, cleared.wish, cleared);
   if (workload?.replicas === 0)
     return stay(look, cleared.wish, { waitingFor: 'the workload to be scaled up from 0', isExpected: true });
-  if (observed.obstacle !== undefined) return stay(look, cleared.wish, { waitingFor: observed.obstacle });
+  if (observed.obstacle !== undefined)
+    return stay(look, cleared.wish, { waitingFor: observed.obstacle, isBlocked: true });
   if (workload?.own.isPaused)
     return stay(look, cleared.wish, {
       waitingFor: 'its owner, who has paused the workload: kubectl rollout resume, or take `paused` out of its source',
       isExpected: true,
+      isBlocked: true,
     });
   const next = naturalNext(1, settings.steps.length);
   return go({ reason: 'InRolling', state: 'BeforeStepUpgrade', step: 1, next });
@@ -473,6 +477,7 @@ function planOf(look: Look, decision: Extract<Decision, { kind: 'stay' }>, event
     events,
     afterMilliseconds: decision.after,
     isStalled: look.isStalled && !decision.isExpected,
+    isBlocked: decision.isBlocked,
   };
 }
 
@@ -502,6 +507,7 @@ function completed(look: Look, events: ReleaseEvent[]): ReleasePlan {
     events,
     afterMilliseconds: undefined,
     isStalled: false,
+    isBlocked: false,
   };
 }
 

@@ -31,7 +31,7 @@ export type Ground = {
  * Asked before a release begins: nothing has been changed by then.
  */
 export function obstacleOf(ground: Ground): string | undefined {
-  return selectingLabel(ground) ?? foreignObject(ground) ?? unfitService(ground);
+  return controlledWorkload(ground) ?? selectingLabel(ground) ?? foreignObject(ground) ?? unfitService(ground);
 }
 
 /** A pod that is given another value of such a label leaves its ReplicaSet, or the Service. */
@@ -42,6 +42,13 @@ function selectingLabel({ rollout, workloadName, scene }: Ground): string | unde
     taken &&
     `spec.strategy.canary.patchPodTemplateMetadata.labels names ${taken}, by which the workload or its Service selects pods; write another label`
   );
+}
+
+/** What a controller of somebody else's makes and keeps, it would change back or remove in the middle of a release. */
+function controlledWorkload({ namespace, workloadName, scene }: Ground): string | undefined {
+  const controller = scene.deployment(workloadName)?.controller ?? '';
+  if (controller === '') return undefined;
+  return `Deployment ${namespace}/${workloadName} is controlled by ${controller} (metadata.ownerReferences), which may change or remove it at any time; name a Deployment that nothing else controls`;
 }
 
 /** An object of somebody else that has the name of one of ours is never taken over. */

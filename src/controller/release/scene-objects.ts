@@ -29,6 +29,8 @@ export type DeploymentSeen = {
     readonly fields: JsonMap;
   };
   readonly rolloutId: string;
+  /** Kind and name of the object that controls it; empty for none. */
+  readonly controller: string;
   /** The version that may come out though its Rollout is gone (annotation `sluice.dev/resume`); empty for none. */
   readonly resumed: string;
   /** Labels by which it selects its pods. */
@@ -104,6 +106,7 @@ export function deploymentSeen(object: JsonMap): DeploymentSeen {
     own: ownSettings(object),
     rolloutId:
       stringAt(metadata, 'labels', LABELS.rolloutId) ?? stringAt(metadata, 'annotations', ANNOTATIONS.rolloutId) ?? '',
+    controller: [stringAt(controllerOf(metadata), 'kind'), stringAt(controllerOf(metadata), 'name')].join(' ').trim(),
     resumed: stringAt(metadata, 'annotations', ANNOTATIONS.resume) ?? '',
     selectingLabels: [...selectorKeys(member(spec, 'selector'))],
     canaryOf: stringAt(metadata, 'labels', LABELS.canaryDeployment) ?? '',
