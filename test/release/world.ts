@@ -172,6 +172,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   cluster.apply(rollout(strategy));
   const open = () => lead(cluster, clock, events, logged);
   let controller: Controller = open();
+  cluster.isBusy = () => {
+    const { ready, working } = controller.queueSize();
+    return ready + working > 0;
+  };
 
   const versionOf = ({ image }: SetCount) => image.split(':')[1] ?? '';
   const counted = (count: (set: SetCount) => number): Record<string, number> => {
