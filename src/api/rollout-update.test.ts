@@ -35,6 +35,11 @@ test.each<[string, Changes, string]>([
     'spec.strategy.canary.enableExtraWorkloadForCanary',
   ],
   ['canary or blue-green', blueGreen({}), 'spec.strategy'],
+  [
+    'whether there are canary Services',
+    { [`${CANARY}.disableGenerateCanaryService`]: true },
+    'spec.strategy.canary.disableGenerateCanaryService',
+  ],
 ])('during a release %s cannot change', (_title, changes, path) => {
   for (const phase of ['Progressing', 'Terminating']) {
     const old = changed(BETA, { status: { phase } });
@@ -47,6 +52,21 @@ test.each<[string, Changes, string]>([
     expect(text(changed(old, changes), { old })).toBe('');
   }
 });
+
+test.each([true, false])(
+  'during a release labels of pods cannot change where versions share a Service and are told apart by them: %s',
+  (isShared) => {
+    const old = changed(BETA, {
+      status: { phase: 'Progressing' },
+      [`${CANARY}.disableGenerateCanaryService`]: isShared,
+      [`${CANARY}.patchPodTemplateMetadata`]: { labels: { version: 'canary' } },
+    });
+    const now = changed(old, { [`${CANARY}.patchPodTemplateMetadata`]: { labels: { version: 'gray' } } });
+    expect(text(now, { old })).toMatch(
+      isShared ? /^spec\.strategy\.canary\.patchPodTemplateMetadata\.labels: cannot change/ : /^$/,
+    );
+  },
+);
 
 test.each<[string, Changes, string | undefined]>([
   ['the workload', { 'spec.objectRef.workloadRef.name': 'x' }, 'spec.objectRef.workloadRef'],

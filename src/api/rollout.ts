@@ -183,10 +183,21 @@ function checkFrozen(old: RolloutView, view: RolloutView, findings: Findings): v
   if (was.style !== is.style) return;
   const place = view.active?.path ?? view.strategy.path;
   freeze([...place, 'trafficRoutings'], was.routings, is.routings, wait);
+  freeze([...place, 'disableGenerateCanaryService'], was.isShared, is.isShared, wait);
+  // Where the versions share a Service, these labels are how a gateway tells them apart.
+  if (is.isShared) freeze([...place, 'patchPodTemplateMetadata', 'labels'], was.podLabels, is.podLabels, wait);
   freeze([...place, 'steps'], was.steps, is.steps, `keep ${was.steps} steps; what a step says may change`);
 }
 
-type Frame = { workload: Json; style: string; routings: Json; steps: number };
+type Frame = {
+  workload: Json;
+  style: string;
+  routings: Json;
+  /** Both versions are behind the stable Services. */
+  isShared: boolean;
+  podLabels: Json;
+  steps: number;
+};
 
 function frameOf({ hub }: RolloutView): Frame {
   const whole = withDefaults(hub);
@@ -198,6 +209,8 @@ function frameOf({ hub }: RolloutView): Frame {
     workload: at(whole, ['spec', 'workloadRef']) ?? null,
     style: isExtra ? 'extra workload' : name,
     routings: member(active, 'trafficRoutings') ?? [],
+    isShared: member(active, 'disableGenerateCanaryService') === true,
+    podLabels: at(active, ['patchPodTemplateMetadata', 'labels']) ?? {},
     steps: itemsOf(partOf({ value: active, path: [] }, 'steps')).length,
   };
 }

@@ -1,6 +1,7 @@
 import { encodeFloor } from '../rewrite/floor.ts';
 import { isLabelValue } from '../rollout/pod-metadata.ts';
 import { finish } from './finish.ts';
+import { joined } from './joining.ts';
 import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay } from './look.ts';
 import { reach } from './network.ts';
 import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
@@ -9,7 +10,7 @@ import { podMetadata } from './pod-metadata.ts';
 import { backwards, ownRoom, rest, towards } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
 import { retreat } from './retreat.ts';
-import { atWeight, settingsOf, steersTraffic, weightOf } from './settings.ts';
+import { atWeight, settingsOf, steersTraffic, toldByLabels, weightOf } from './settings.ts';
 import { carriedBy, neededFor } from './walk.ts';
 
 export type Phase = 'Initial' | 'Healthy' | 'Progressing' | 'Disabling' | 'Disabled' | 'Terminating';
@@ -294,10 +295,12 @@ function replanned({ record, settings, target, versions }: Look, hash: string): 
 }
 
 function beforeStepUpgrade(look: Look): Decision {
-  const { place, step } = look;
-  const alone = steersTraffic(look.settings, step) ? regrown(look) : undefined;
-  if (alone !== undefined) return alone;
-  const network = reach({ to: steersTraffic(look.settings, step) ? 'pinned' : 'open' }, place);
+  const { place, step, settings } = look;
+  // Without traffic of its own the new version shares that of the old one, and its side.
+  const together = toldByLabels(settings) ? joined(look) : undefined;
+  const first = steersTraffic(settings, step) ? regrown(look) : together;
+  if (first !== undefined) return first;
+  const network = reach({ to: steersTraffic(settings, step) ? 'pinned' : 'open' }, place);
   return network.isReached ? go({ state: 'StepUpgrade', ...network.settled }) : stay(look, network.wish, network);
 }
 
@@ -389,8 +392,7 @@ function floors({ observed, versions, target, record }: Look, { weight, hasMatch
  * apart, the old version's only pod stays to the end: it has the traffic while the new one's gets its own labels back.
  */
 function stableShare({ observed, settings }: Look, weight: number): number {
-  const isTold = !settings.hasCanaryServices && Object.keys(settings.podMetadata.labels ?? {}).length > 0;
-  return isTold && observed.workload?.replicas === 1 ? 100 : 100 - weight;
+  return toldByLabels(settings) && observed.workload?.replicas === 1 ? 100 : 100 - weight;
 }
 
 function stepNetwork({ settings, step, record, place }: Look): ReturnType<typeof reach> | undefined {

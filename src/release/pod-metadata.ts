@@ -2,6 +2,7 @@ import { LABELS } from '../api/names.ts';
 import { decodePodMetadata, encodePodMetadata, NO_POD_METADATA, type PodMetadata } from '../rollout/pod-metadata.ts';
 import type { Look } from './look.ts';
 import type { Pod, PodWish, ReplicaSet, SetWish, Wish } from './observed.ts';
+import { steersTraffic, toldByLabels } from './settings.ts';
 
 type Changes = Readonly<Record<string, string | null>>;
 
@@ -11,24 +12,29 @@ type Changes = Readonly<Record<string, string | null>>;
  * says so for pods that are still to come, which get it at their creation; what was created without is corrected.
  */
 export function podMetadata(look: Look): Partial<Wish> {
-  const { record, versions } = look;
+  const { record, versions, settings, step } = look;
   const { canary } = versions;
   if (canary === undefined) return {};
-  if (record.reason === 'InRolling') return given(canary, withPatch(look));
+  if (record.reason === 'InRolling') {
+    if (!toldByLabels(settings)) return given(canary, withPatch(look));
+    // Pods change sides by their labels: before a step begins traffic has to be where it can stay meanwhile.
+    if (record.state === 'BeforeStepUpgrade') return {};
+    return given(canary, steersTraffic(settings, step) ? withPatch(look) : identity(look));
+  }
   // The native controller makes the last of them, and no longer under our eyes.
   const isNative = record.outcome === 'Success' && record.finalising === 'ResumeWorkload';
   return isNative ? { pods: lacking(canary, identity(look)) } : {};
 }
 
 /** Pods of a set that still bear something which the set gave them and `kept` does not say. */
-export function bearers({ podMetadata: text, pods }: ReplicaSet, kept: PodMetadata = NO_POD_METADATA): readonly Pod[] {
-  const stale = staleOf(text, kept);
-  return pods.filter((pod) => (['labels', 'annotations'] as const).some((part) => isBorne(pod[part], stale[part])));
+export function bearers(set: ReplicaSet, kept: PodMetadata = NO_POD_METADATA): readonly Pod[] {
+  const stale = staleOf(set, kept);
+  return set.pods.filter((pod) => (['labels', 'annotations'] as const).some((part) => isBorne(pod[part], stale[part])));
 }
 
 /** Gives pods back what their template says instead of what their set gave them. */
 export function givenBack(set: ReplicaSet, pods: readonly Pod[], kept: PodMetadata = NO_POD_METADATA): PodWish[] {
-  const stale = staleOf(set.podMetadata, kept);
+  const stale = staleOf(set, kept);
   const part = (which: 'labels' | 'annotations', pod: Pod): Changes =>
     Object.fromEntries(
       Object.entries(stale[which])
@@ -76,12 +82,15 @@ function lacking({ pods }: ReplicaSet, wanted: PodMetadata): PodWish[] {
   });
 }
 
-/** What the text gives beyond `kept`; which step it was given in is no difference. */
-function staleOf(text: string, kept: PodMetadata): PodMetadata {
+/** What a set gives beyond `kept`, and beyond what its template says anyhow; which step it was given in is no difference. */
+function staleOf({ podMetadata: text, templateMetadata: own }: ReplicaSet, kept: PodMetadata): PodMetadata {
   const { labels, annotations } = decodePodMetadata(text) ?? NO_POD_METADATA;
   const ids: readonly string[] = [LABELS.rolloutId, LABELS.rolloutBatchId];
   const patch = Object.fromEntries(Object.entries(labels).filter(([key]) => !ids.includes(key)));
-  return { labels: without(patch, kept.labels), annotations: without(annotations, kept.annotations) };
+  return {
+    labels: without(without(patch, own.labels), kept.labels),
+    annotations: without(without(annotations, own.annotations), kept.annotations),
+  };
 }
 
 function isBorne(borne: Changes, stale: Changes): boolean {

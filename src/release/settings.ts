@@ -69,6 +69,11 @@ export function steersTraffic({ isSteered }: ReleaseSettings, step: CanaryStep |
   return isSteered && (step?.traffic !== undefined || (step?.matches ?? []).length > 0);
 }
 
+/** Whether the gateway tells the versions behind one Service apart by labels that only the Rollout gives to pods. */
+export function toldByLabels({ routings, hasCanaryServices, podMetadata }: ReleaseSettings): boolean {
+  return routings.length > 0 && !hasCanaryServices && Object.keys(podMetadata.labels ?? {}).length > 0;
+}
+
 /** What gateway objects do in a step (1-based) at another weight than the step's own; at the same weight it is the step itself. */
 export function atWeight({ steps }: ReleaseSettings, step: number, weight: number): GatewayTraffic {
   const planned = steps[step - 1];

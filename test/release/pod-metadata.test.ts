@@ -79,6 +79,45 @@ test('what a changed plan no longer says is taken from living pods, and what it 
   expect(gray.length).toBe(2);
 });
 
+test('what the template says anyhow is not taken back: the release ends', async () => {
+  const world = await opened({ strategy: strategy({ patchPodTemplateMetadata: { labels: { version: 'base' } } }) });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.request({}, { request: 'promote' });
+  await world.until('the end', () => world.stands() === 'Healthy');
+});
+
+test('canary: a changed plan gives what it says now, once; what the extra Deployment says stays', async () => {
+  const extra = { enableExtraWorkloadForCanary: true };
+  const world = await opened({ strategy: strategy(extra) });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.plan(strategy({ ...extra, patchPodTemplateMetadata: { labels: { tier: 'gray' } } }));
+  await world.pass(5);
+  const before = world.cluster.requests.length;
+  await world.pass(20);
+  expect(world.cluster.requests.slice(before).filter(({ resource }) => resource.kind === 'Pod')).toEqual([]);
+  expect(versions(world, 'v2')).toEqual({ canary: 2 });
+  const gray = living(world).filter((pod) => stringAt(pod, 'metadata', 'labels', 'tier') === 'gray');
+  expect(gray.length).toBe(2);
+});
+
+test('marks that somebody writes on a set change nothing by which it selects its pods, and hold up nothing', async () => {
+  const world = await opened({ strategy: strategy() });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  const sets = world.cluster.list(RESOURCES.replicaSet, 'shop');
+  const name = stringAt(sets.find((set) => JSON.stringify(set).includes('web:v2"')) ?? {}, 'metadata', 'name') ?? '';
+  world.cluster.edit(RESOURCES.replicaSet, { namespace: 'shop', name }, (live) => {
+    const metadata = live['metadata'] as JsonMap;
+    const mark = { 'sluice.dev/pod-metadata': '{"labels":{"app":"web"},"annotations":{}}' };
+    return { ...live, metadata: { ...metadata, annotations: { ...(metadata['annotations'] as JsonMap), ...mark } } };
+  });
+  world.request({}, { request: 'promote' });
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(leftovers(world)).toEqual([]);
+});
+
 test.each<[string, JsonMap]>([
   ['the workload', { app: 'other' }],
   ['its Service', { zone: 'b' }],
@@ -238,6 +277,42 @@ test.each<[string, number, JsonMap, JsonMap[], number]>([
     expect(subsets(world)).toEqual([{ name: 'version-base', weight: 100, hasMatches: false, ready: replicas }]);
   },
 );
+
+test.each<[string, JsonMap[]]>([
+  ['the last', [...STEPS, { replicas: '100%' }]],
+  [
+    'one in the middle',
+    [
+      { traffic: '20%', replicas: '20%', pause: {} },
+      { replicas: '80%', pause: {} },
+    ],
+  ],
+  [
+    'one before one with traffic',
+    [
+      { replicas: '40%', pause: {} },
+      { traffic: '50%', replicas: '50%', pause: {} },
+    ],
+  ],
+  ['each', [{ replicas: '50%', pause: {} }, { replicas: '100%' }]],
+])('one Service with subsets, %s step without traffic: its pods are on the side that has it', async (_, steps) => {
+  const problems: string[] = [];
+  let isWatched = false;
+  const onRest = (world: World) => {
+    if (isWatched) problems.push(...problemsOf(world, 10, 2));
+  };
+  const world = await opened({ strategy: strategy(shared, steps), objects: [DESTINATIONS, ROUTES], onRest });
+  isWatched = true;
+  world.release('v2');
+  for (let seconds = 0; seconds < 300 && !(seconds > 5 && world.stands() === 'Healthy'); seconds++) {
+    await world.pass(1);
+    if (seconds % 20 === 19 && world.stands().endsWith('StepPaused')) world.approve();
+  }
+  expect(world.stands()).toBe('Healthy');
+  expect(versions(world, 'v2')).toEqual({ base: 10 });
+  expect(problems).toEqual([]);
+  expect(leftovers(world)).toEqual([]);
+});
 
 test('one Service with subsets, of a Rollout that is gone and says `complete`: no subset with traffic is without its pods', async () => {
   const problems: string[] = [];

@@ -310,6 +310,23 @@ test.each(styles)(
   },
 );
 
+test.each([
+  ['sluice.dev/floor', '3/10'],
+  ['sluice.dev/pod-metadata', '{"labels":{"x":"y"},"annotations":{}}'],
+])('a workload that bears %s, which belongs on ReplicaSets, is released all the same', async (key, value) => {
+  const world = await opened({ strategy: partition });
+  world.cluster.edit(RESOURCES.deployment, { namespace: 'shop', name: 'web' }, (live) => {
+    const metadata = live['metadata'] as JsonMap;
+    return {
+      ...live,
+      metadata: { ...metadata, annotations: { ...(metadata['annotations'] as JsonMap), [key]: value } },
+    };
+  });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  await toTheEnd(world, 'v2');
+});
+
 test('pods that fall ill and recover again and again are no progress: the deadline passes', async () => {
   const strategy = {
     canary: { ...(partition['canary'] as JsonMap), progressDeadlineSeconds: 60, onFailure: 'rollback' },

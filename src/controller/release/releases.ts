@@ -1,5 +1,5 @@
 import type { Rollout } from '../../api/generated.ts';
-import { stringAt } from '../../json/value.ts';
+import { type Json, stringAt } from '../../json/value.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import type { Script } from '../../lua/script.ts';
@@ -10,7 +10,7 @@ import { type Directive, directiveKey, encodeDirective, readDirective } from '..
 import { caughtUp } from '../../rewrite/hold.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import { trafficRoutingOf } from '../../rollout/traffic-routing.ts';
-import { type Api, TryAgain } from '../api.ts';
+import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
 import type { Finding } from '../conditions.ts';
 import type { Kinds } from '../kinds.ts';
 import type { Observed } from '../plan.ts';
@@ -78,12 +78,22 @@ export function createReleases(options: ReleasesOptions): Releases {
   const carryOut = createCarryOut({ api, steer, steerGateways });
   const abandoned = createAbandoned({ api, kinds, scenes, steer, script, clock });
 
+  /** The native controller copies annotations of a Deployment to its set, over what we write there, again and again. */
+  async function unmark({ namespace, name, resourceVersion, strayMarks }: DeploymentSeen): Promise<void> {
+    const annotations = Object.fromEntries(strayMarks.map((key): [string, Json] => [key, null]));
+    const options = { fieldManager: FIELD_MANAGER, isAnswerRead: false } as const;
+    const body = { metadata: { resourceVersion, annotations } };
+    await api.patch(RESOURCES.deployment, { namespace, name }, 'merge', body, options);
+    throw new TryAgain(`Deployment ${namespace}/${name} bore marks that belong on its ReplicaSets`);
+  }
+
   /** What was written past the webhook is put right; what cannot be is told. */
   async function repair(stage: Omit<Stage, 'record'>): Promise<string | undefined> {
     const problems: string[] = [];
     const one = async (work: Promise<void>) => problems.push(...(await refusal(work)));
     const { namespace, scene, workloadName } = stage;
     const workload = scene.deployment(workloadName);
+    if (workload !== undefined && workload.strayMarks.length > 0) await unmark(workload);
     const active = workload?.directives.find(({ action }) => action.type === 'workload');
     const isActive = active !== undefined;
     if (workload !== undefined && active !== undefined && isPast(workload, active, scene)) {

@@ -24,6 +24,8 @@ export type DeploymentSeen = {
   readonly template: string;
   readonly isPaused: boolean;
   readonly directives: readonly Directive[];
+  /** Annotations that belong on ReplicaSets only. */
+  readonly strayMarks: readonly string[];
   readonly own: Workload['own'] & {
     /** Those that a release rewrites, as fields of a Deployment's spec. */
     readonly fields: JsonMap;
@@ -103,6 +105,9 @@ export function deploymentSeen(object: JsonMap): DeploymentSeen {
     template: templateHash(member(spec, 'template')),
     isPaused: member(spec, 'paused') === true,
     directives,
+    strayMarks: [ANNOTATIONS.floor, ANNOTATIONS.podMetadata].filter(
+      (key) => stringAt(metadata, 'annotations', key) !== undefined,
+    ),
     own: ownSettings(object),
     rolloutId:
       stringAt(metadata, 'labels', LABELS.rolloutId) ?? stringAt(metadata, 'annotations', ANNOTATIONS.rolloutId) ?? '',
