@@ -110,10 +110,13 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
   let sources = [deployment('v1'), echoService(name) as JsonMap, gateway, ...beside, rollout(options.strategy)];
   await cluster.apply(namespace, ...sources);
   if (scaledBy === 'autoscaler') await scaled(cluster, place, replicas);
-  await until('the workload to be armed and its pods to be ready', async () => {
-    const { metadata, status } = await client.get(RESOURCES.deployment, place);
+  const all = async (resource: Resource) => (await client.list(resource, { namespace })).items;
+  const versions = new Map<string, string>();
+  await until('the workload to be armed and its pods to be reached', async () => {
+    const { metadata } = await client.get(RESOURCES.deployment, place);
     const isArmed = JSON.stringify(member(metadata, 'annotations') ?? {}).includes(`directive.sluice.dev/${name}`);
-    return isArmed && member(status, 'readyReplicas') === replicas;
+    const ready = Object.values(readyIn(await all(RESOURCES.endpointSlice), name, versions));
+    return isArmed && ready.reduce((sum, count) => sum + count, 0) === replicas;
   });
   const [workload, service, route] = await Promise.all([
     client.get(RESOURCES.deployment, place),
@@ -121,8 +124,6 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
     client.get(VIRTUAL_SERVICE, gatewayName),
   ]);
   const specOf = ({ spec }: JsonMap) => spec as JsonMap;
-  const all = async (resource: Resource) => (await client.list(resource, { namespace })).items;
-  const versions = new Map<string, string>();
   const shop: Shop = {
     namespace,
     name,
