@@ -49,7 +49,7 @@ let places: Place[] = [];
 beforeAll(async () => {
   sluice = await installSluice(server, { gateways: ['istio'] });
   places = await Promise.all(
-    [...STYLES, ...STYLES].map(async (style) => {
+    [...STYLES, ...STYLES, ...STYLES].map(async (style) => {
       const strategy = strategyOf(style, { pause: { duration: 1 } });
       const shop = await openShop(server, { strategy, replicas: REPLICAS });
       return { style, shop, watch: watchTraffic(shop), version: 1, met: '' };
