@@ -65,6 +65,12 @@ export type OnDelete = (typeof ON_DELETE)[number];
 /** One annotation for each Rollout: this prefix and the Rollout's name (hashed when over 63 characters). */
 export const DIRECTIVE_PREFIX = 'directive.sluice.dev/';
 
+/**
+ * Under this and its own name a TrafficRouting steers gateway objects: no Rollout can be called so, since names of objects
+ * have no capital letters.
+ */
+export const ROUTING_PREFIX = 'TrafficRouting.';
+
 /** On TrafficRoutings: one annotation for each Rollout whose release uses it, this prefix and the Rollout's name, cut as above. */
 export const HOLD_PREFIX = 'hold.sluice.dev/';
 

@@ -1,5 +1,6 @@
 import { type Library, loadLibrary } from '../lua/library.ts';
 import { createRewriter } from '../rewrite/rewriter.ts';
+import { trafficRoutingOf } from '../rollout/traffic-routing.ts';
 import { checkManifests } from './checks.ts';
 import { errorFinding, type Finding, findingLine, hasErrors, sorted } from './finding.ts';
 import { type Input, readInput } from './input.ts';
@@ -73,7 +74,7 @@ function played({ rollout, name, steps, subjects }: ReleasePlan, library: Librar
   return {
     name,
     steps,
-    routedBy: rollout.spec?.strategy.canary?.trafficRoutingRef || undefined,
+    routedBy: trafficRoutingOf(rollout)?.name,
     subjects: subjects.map((subject) => {
       progress.at(`Rollout ${name}: ${subject.target.kind} ${subject.target.name}`);
       const byHash = new Map([...shipped, subject.script].map((script) => [script.hash, script]));

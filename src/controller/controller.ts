@@ -200,7 +200,7 @@ export function openController(options: ControllerOptions): Controller {
   const steerGateways = createSteerGateways({ steer, ingresses });
   const steering = { api, kinds, index, steer, steerGateways, script: scriptOf, clock };
   const releases = createReleases({ ...steering, routings, scenes });
-  const route = createRoutings({ ...steering, book: routings, gatherer, pins, onUse, queue: enqueue });
+  const route = createRoutings({ ...steering, book: routings, gatherer, pins, event, onUse, queue: enqueue });
   const reconcile = createReconciler({
     ...{ api, index, kinds, pins, gatherer, releases, route, event, log, clock },
     visibleAfterMilliseconds: settings.visibleAfterMilliseconds,

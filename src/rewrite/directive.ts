@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DIRECTIVE_PREFIX, ON_DELETE, type OnDelete } from '../api/names.ts';
+import { DIRECTIVE_PREFIX, ON_DELETE, type OnDelete, ROUTING_PREFIX } from '../api/names.ts';
 import { parseJson } from '../json/text.ts';
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 
@@ -97,6 +97,13 @@ export function directiveKey(rolloutName: string): string {
 /** The label value by which objects of ours name a Rollout: its name, cut as in {@link directiveKey}. */
 export function rolloutLabel(rolloutName: string): string {
   return directiveKey(rolloutName).slice(DIRECTIVE_PREFIX.length);
+}
+
+/** For whom a directive stands, for messages: `Rollout namespace/name`, or the same of a TrafficRouting. */
+export function ownerText({ namespace, name }: Pick<Directive['rollout'], 'namespace' | 'name'>): string {
+  return name.startsWith(ROUTING_PREFIX)
+    ? `TrafficRouting ${namespace}/${name.slice(ROUTING_PREFIX.length)}`
+    : `Rollout ${namespace}/${name}`;
 }
 
 /** The annotation's text. Its key order is fixed, so that equal directives have equal texts. */

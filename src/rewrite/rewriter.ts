@@ -1,7 +1,7 @@
 import { type JsonMap, stringAt } from '../json/value.ts';
 import { type Script, ScriptError } from '../lua/script.ts';
 import type { Declared } from './declared.ts';
-import { type Directive, decodeDirective, InvalidDirective } from './directive.ts';
+import { type Directive, decodeDirective, InvalidDirective, ownerText } from './directive.ts';
 import { rewriteGateway } from './gateway.ts';
 import { createMemo, type Memo } from './memo.ts';
 import { decodeOriginal, type Original, originalText } from './original.ts';
@@ -154,7 +154,7 @@ function scriptFor({ name, hash }: { name: string; hash: string }, scripts: Scri
 
 /** `Rollout namespace/name`, for messages. */
 export function rolloutName({ rollout }: Directive): string {
-  return `Rollout ${rollout.namespace}/${rollout.name}`;
+  return ownerText(rollout);
 }
 
 /** Name and kind of an object from its own fields. */

@@ -1,6 +1,6 @@
-import { ANNOTATIONS } from '../api/names.ts';
+import { ANNOTATIONS, ROUTING_PREFIX } from '../api/names.ts';
 import type { Path } from './attribute.ts';
-import { decodeDirective, InvalidDirective } from './directive.ts';
+import { decodeDirective, InvalidDirective, ownerText } from './directive.ts';
 import type { Own } from './own-keys.ts';
 import type { RewriteFailed } from './rewriter.ts';
 
@@ -76,15 +76,20 @@ export function waiting(failure: RewriteFailed): string {
 }
 
 function names(directives: ReadonlyMap<string, string>): string {
-  const rollouts = rolloutsOf(directives).map(({ namespace, name }) => `Rollout ${namespace}/${name}`);
+  const rollouts = rolloutsOf(directives).map(ownerText);
   return rollouts.length === 0 ? 'no Rollout' : rollouts.join(', ');
 }
 
 function abort(directives: ReadonlyMap<string, string>): string {
-  const commands = rolloutsOf(directives).map(
-    ({ namespace, name }) => `\`kubectl sluice abort ${name} -n ${namespace}\``,
+  const [routings, rollouts] = [true, false].map((isRouting) =>
+    rolloutsOf(directives).filter(({ name }) => name.startsWith(ROUTING_PREFIX) === isRouting),
   );
-  return `${commands.join(' and ')} ${commands.length > 1 ? 'end their releases' : 'ends the release'}`;
+  const commands = (rollouts ?? []).map(({ namespace, name }) => `\`kubectl sluice abort ${name} -n ${namespace}\``);
+  const shared = (routings ?? []).map(
+    (owner) => `the releases that ${ownerText(owner)} names in its status have to end`,
+  );
+  const ends = commands.length > 1 ? 'end their releases' : 'ends the release';
+  return [...(commands.length === 0 ? [] : [`${commands.join(' and ')} ${ends}`]), ...shared].join('; ');
 }
 
 function rolloutsOf(directives: ReadonlyMap<string, string>): { namespace: string; name: string }[] {

@@ -1,22 +1,16 @@
 import type { CanaryStep, Rollout, TrafficRoutingSpec } from '../api/generated.ts';
-import { ANNOTATIONS } from '../api/names.ts';
+import { ANNOTATIONS, ROUTING_PREFIX } from '../api/names.ts';
 import type { FieldPath } from '../api/violation.ts';
 import { isMap, type Json, type JsonMap, member } from '../json/value.ts';
 
-/**
- * Under this and its own name a TrafficRouting steers gateway objects: no Rollout can be called so, since names of objects
- * have no capital letters.
- */
-const NAME_PREFIX = 'TrafficRouting.';
-
 /** What directives call a TrafficRouting. */
 export function routingName(name: string): string {
-  return NAME_PREFIX + name;
+  return ROUTING_PREFIX + name;
 }
 
 /** Whether a key `namespace/name` is that of a TrafficRouting. */
 export function isRoutingKey(key: string): boolean {
-  return key.slice(key.indexOf('/') + 1).startsWith(NAME_PREFIX);
+  return key.slice(key.indexOf('/') + 1).startsWith(ROUTING_PREFIX);
 }
 
 /** The TrafficRouting object that a Rollout leaves traffic to, and the field that says so. */

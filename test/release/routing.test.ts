@@ -347,6 +347,41 @@ test('what defines its destinations comes before the first route to them, and go
   expect(networks).toEqual(['DestinationRule', 'VirtualService', 'VirtualService', 'DestinationRule']);
 });
 
+test('where somebody has an object of the name of its canary Ingress, that is told, and nothing is steered', async () => {
+  const ingress = (name: string): JsonMap => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { namespace: 'shop', name },
+    spec: {
+      rules: [
+        {
+          http: {
+            paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web', port: { number: 80 } } } }],
+          },
+        },
+      ],
+    },
+  });
+  const world = await opened({
+    strategy: { canary: { steps: STEPS } },
+    objects: [
+      gray({ matches: HEADER }, { service: 'web', ingress: { name: 'web' } }),
+      ingress('web'),
+      ingress('web-canary'),
+    ],
+  });
+  world.release('v2');
+  await world.pass(60);
+  const words = "Ingress shop/web-canary exists and is not Sluice's";
+  expect(stringAt(routing(world), 'status', 'message')).toContain(words);
+  expect(JSON.stringify(world.status()['conditions'])).toContain(words);
+  const told = world.events.filter((event) => event.startsWith('Warning NotCarriedOut TrafficRouting/gray: '));
+  expect(told).toHaveLength(1);
+  world.cluster.erase(RESOURCES.ingress, { namespace: 'shop', name: 'web-canary' });
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  expect(stringAt(routing(world), 'status', 'message')).toBe('traffic is steered for web');
+});
+
 test('a Rollout that is deleted in the middle uses it no more', async () => {
   const world = await pausedAtStep1({ strategy: { canary: { steps: STEPS } }, objects: [gray({ matches: HEADER })] });
   world.cluster.erase(RESOURCES.rollout, WEB);

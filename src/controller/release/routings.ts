@@ -1,4 +1,4 @@
-import { FINALIZERS } from '../../api/names.ts';
+import { FINALIZERS, V1ALPHA1 } from '../../api/names.ts';
 import type { Json, JsonMap } from '../../json/value.ts';
 import { outcomeOf } from '../../kube/api-error.ts';
 import type { WriteOptions } from '../../kube/client.ts';
@@ -7,7 +7,7 @@ import { RESOURCES } from '../../kube/resource.ts';
 import type { Script } from '../../lua/script.ts';
 import { isSameTraffic } from '../../release/network.ts';
 import type { GatewayTraffic } from '../../release/observed.ts';
-import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
+import { type Api, FIELD_MANAGER, type RecordEvent, TryAgain } from '../api.ts';
 import type { Gatherer } from '../gather.ts';
 import type { Kinds } from '../kinds.ts';
 import type { Pins } from '../pins.ts';
@@ -34,6 +34,7 @@ export type RoutingsOptions = {
   /** Scripts that are pinned, by hash. */
   readonly script: (hash: string) => Script | undefined;
   readonly clock: Clock;
+  readonly event: RecordEvent;
   /** The scripts that a TrafficRouting uses. */
   readonly onUse: (key: string, hashes: readonly string[]) => void;
   /** What has become of a TrafficRouting matters to these Rollouts. */
@@ -60,11 +61,18 @@ type RoutingPhase = 'Initial' | 'Healthy' | 'Progressing' | 'Finalizing' | 'Term
 export function createRoutings(options: RoutingsOptions): (entry: RolloutEntry) => Promise<Again> {
   const { api, book, gatherer, kinds, index, pins, steer, steerGateways, script, clock, onUse, queue } = options;
 
+  /** What was refused when it was last carried out. */
+  const denied = new Map<string, string>();
   /** Since when nothing leads to a new version; a restart makes the grace longer, never shorter. */
   const quietSince = new Map<string, number>();
 
   const tellRollouts = ({ namespace, name }: StoredRouting) =>
     queue(index.naming({ ...TRAFFIC_ROUTING, name }, namespace));
+
+  function warn({ namespace, name, uid }: StoredRouting, note: string): void {
+    const regarding = { apiVersion: V1ALPHA1, kind: RESOURCES.trafficRouting.kind, namespace, name, uid };
+    options.event(regarding, { type: 'Warning', reason: 'NotCarriedOut', action: 'Reconcile', note });
+  }
 
   async function patch({ namespace, name }: StoredRouting, body: JsonMap, subresource?: 'status'): Promise<void> {
     const how: WriteOptions = {
@@ -133,9 +141,22 @@ export function createRoutings(options: RoutingsOptions): (entry: RolloutEntry) 
     { destinations, routes, areDefined }: Parted,
     wish: GatewayTraffic,
     of: Steered,
-  ): Promise<void> {
+  ): Promise<Again> {
     await steerGateways(destinations, wish, of);
     if (areDefined) await steerGateways(routes, wish, of);
+    return {};
+  }
+
+  /** A refusal is told at the next look, and forgotten when it is none any more. */
+  async function remembered({ key }: StoredRouting, work: () => Promise<Again>): Promise<Again> {
+    try {
+      const again = await work();
+      denied.delete(key);
+      return again;
+    } catch (error) {
+      if (error instanceof Denied) denied.set(key, error.message);
+      throw error;
+    }
   }
 
   return async (entry) => {
@@ -159,7 +180,8 @@ export function createRoutings(options: RoutingsOptions): (entry: RolloutEntry) 
     const gateways = gatewayObjects(of, observed, kinds, script).filter((object) => object !== undefined);
     const [refused] = await repairGateways(gateways, namespace, steer);
     const bad = findings.find(({ status }) => status !== 'True')?.message ?? refused;
-    const problem = bad === undefined ? undefined : routingText(bad);
+    const isAble = bad === undefined;
+    const problem = bad === undefined ? denied.get(routing.key) : routingText(bad);
     const wish = book.wishOf(routing);
     const traffic = wish.isHeld ? { step: 1, weight: wish.weight } : 'none';
     const areThere = (objects: readonly GatewayObject[]) =>
@@ -169,20 +191,15 @@ export function createRoutings(options: RoutingsOptions): (entry: RolloutEntry) 
     const isThere = areDefined && areRouted;
     const isJudged = book.judge(routing, problem);
     // On the way back it is the routes that lead to the new version.
-    const isSettled = wish.isHeld ? isThere && problem === undefined : areRouted;
+    const isSettled = wish.isHeld ? isThere && isAble : areRouted;
     if (book.settle(routing, isSettled) || isJudged) tellRollouts(routing);
+    if (isJudged && problem !== undefined) warn(routing, problem);
     await tell(routing, ...said(routing, wish, isThere, problem));
-    try {
-      const parted = { destinations, routes, areDefined, areRouted };
-      if (traffic === 'none') return await takeBack(routing, parted, of);
-      quietSince.delete(routing.key);
-      // What cannot be carried out stays as it is.
-      if (problem === undefined) await putOut(parted, traffic, of);
-      return {};
-    } catch (error) {
-      if (error instanceof Denied && book.judge(routing, error.message)) tellRollouts(routing);
-      throw error;
-    }
+    const parted = { destinations, routes, areDefined, areRouted };
+    if (traffic === 'none') return await remembered(routing, () => takeBack(routing, parted, of));
+    quietSince.delete(routing.key);
+    // What cannot be carried out stays as it is.
+    return isAble ? await remembered(routing, () => putOut(parted, traffic, of)) : {};
   };
 }
 

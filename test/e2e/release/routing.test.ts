@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { at, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
+import { at, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
 import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
@@ -34,13 +34,19 @@ test('a release uses a TrafficRouting as long as it lasts, and nobody’s finali
   const phase = (wanted: string) =>
     until(`the phase ${wanted}`, async () => stringAt(await read(), 'status', 'phase') === wanted);
   const http = async () => at(await client.get(VIRTUAL_SERVICE, { namespace, name: 'web' }), ['spec', 'http']);
-  const before = await http();
+  const before = (await http()) as Json[];
   await phase('Healthy');
   await shop.release('v2');
   await shop.reaches(1, 'StepPaused');
+  const [api, web] = before;
   expect(await http()).toEqual([
-    { match: [{ headers: { tester: { exact: 'yes' } } }], route: [{ destination: { host: 'web', subset: 'canary' } }] },
-    { route: [{ destination: { host: 'web' } }] },
+    api,
+    {
+      name: 'web-canary',
+      match: [{ headers: { tester: { exact: 'yes' } } }],
+      route: [{ destination: { host: 'web', subset: 'canary' } }],
+    },
+    web,
   ]);
   await phase('Progressing');
   expect(at(await read(), ['metadata', 'finalizers'])).toBeUndefined();
