@@ -3,12 +3,14 @@ import { at, isMap, type JsonMap, member, stringAt } from '../../../src/json/val
 import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
+import { plugin } from '../commands/plugin.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { type History, historyOf } from './history.ts';
 import { openShopInStep1, type Shop, type ShopOptions, VIRTUAL_SERVICE } from './shop.ts';
 
 const server = cluster();
 const { client, kubectl } = server;
+const { run: sluiceCommand } = plugin(server);
 let sluice: Installed;
 
 beforeAll(async () => {
@@ -174,6 +176,18 @@ test('complete: traffic goes to both versions as one, then the new one comes out
   await remove(shop);
   await becomes(watched, { v1: 0, v2: 4 }, []);
   expectTrafficFirst(watched);
+  expect(await selector(shop)).toEqual({ app: 'web' });
+  expect(at(await shop.deployment(), ['spec'])).not.toHaveProperty('paused');
+});
+
+test('held, and resumed: the version that is held comes out natively, and nothing is left', async () => {
+  const watched = await open();
+  const { shop } = watched;
+  await remove(shop);
+  await isTold(shop);
+  const words = succeeded(await sluiceCommand(['resume', 'web', '-n', shop.namespace]));
+  expect(words).toContain('its Rollout is gone: Deployment web comes out with ');
+  await becomes(watched, { v1: 0, v2: 4 }, []);
   expect(await selector(shop)).toEqual({ app: 'web' });
   expect(at(await shop.deployment(), ['spec'])).not.toHaveProperty('paused');
 });
