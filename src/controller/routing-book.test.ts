@@ -19,16 +19,23 @@ function routing(strategy: JsonMap, holds: Holds = {}, metadata: JsonMap = {}) {
   });
 }
 
-/** A book of Rollouts `a` and `b`, which use `gray`, and `c`, which uses none. */
+/** A book of Rollouts in a release: `a` and `b`, which use `gray`, and `c`, which uses none; and `rests`, which is in none. */
 function book(): RoutingBook {
   const index = new RolloutIndex();
   for (const [name, uses] of [
     ['a', 'gray'],
     ['b', 'gray'],
     ['c', undefined],
+    ['rests', 'gray'],
   ] as const) {
     const annotations = uses === undefined ? {} : { 'rollouts.kruise.io/trafficrouting': uses };
-    index.set(`shop/${name}`, aRollout({ metadata: { name, uid: name, annotations } }));
+    index.set(
+      `shop/${name}`,
+      aRollout({
+        metadata: { name, uid: name, annotations },
+        status: { phase: name === 'rests' ? 'Healthy' : 'Progressing' },
+      }),
+    );
   }
   return new RoutingBook(index);
 }
@@ -52,6 +59,7 @@ describe('a TrafficRouting is to do', () => {
       undefined,
     ],
     ['nothing for a Rollout that is gone', { weight: 20 }, { gone: undefined }, {}, false, undefined],
+    ['nothing for a Rollout that is in no release', { weight: 20 }, { rests: undefined }, {}, false, undefined],
     ['nothing for a Rollout that uses another one', { weight: 20 }, { c: undefined }, {}, false, undefined],
     ['what it says for a finalizer of something else', { weight: 20 }, {}, progressing('job'), true, undefined],
     [

@@ -1,9 +1,13 @@
+import { stringAt } from '../json/value.ts';
 import type { Gateway } from '../release/observed.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { progressingOf, type StoredRouting } from './routing-entry.ts';
 
 /** What is to be with the gateway objects of a TrafficRouting: nothing, or what it says, or that at another weight. */
 export type RoutingWish = { readonly isHeld: boolean; readonly weight: number | undefined };
+
+/** Phases of a Rollout in a release. Its status says so before it uses a TrafficRouting, and until it uses it no more. */
+const IN_RELEASE: ReadonlySet<string> = new Set(['Progressing', 'Disabling', 'Terminating']);
 
 /**
  * All TrafficRoutings as they are stored, and what is known of each: what is wrong with it, and whether its gateway objects
@@ -80,10 +84,11 @@ export class RoutingBook {
     return { isHeld, weight: !isHeld || weight === planned ? undefined : weight };
   }
 
-  /** Whether the Rollout is there, and uses this TrafficRouting. */
+  /** Whether the Rollout is there, in a release, and uses this TrafficRouting. */
   isLive({ namespace, name }: StoredRouting, rollout: string): boolean {
-    const references = this.#index.get(`${namespace}/${rollout}`)?.references ?? [];
-    return references.some((reference) => reference.role === 'routing' && reference.name === name);
+    const { references = [], stored } = this.#index.get(`${namespace}/${rollout}`) ?? {};
+    const isInRelease = IN_RELEASE.has(stringAt(stored?.status, 'phase') ?? '');
+    return isInRelease && references.some((reference) => reference.role === 'routing' && reference.name === name);
   }
 
   isRollout({ namespace }: StoredRouting, name: string): boolean {

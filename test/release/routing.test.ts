@@ -390,6 +390,20 @@ test('a Rollout that is deleted in the middle uses it no more', async () => {
   expect(world.ready()['v1']).toBeGreaterThanOrEqual(8);
 });
 
+test('deleted and created again while no controller runs, the Rollout does not hold what the one before has held', async () => {
+  const world = await pausedAtStep1({ strategy: { canary: { steps: STEPS } }, objects: [gray({ matches: HEADER })] });
+  const rollout = world.rollout();
+  await world.whileDown(() => {
+    world.cluster.erase(RESOURCES.rollout, WEB);
+    const { status: _1, metadata: _2, ...source } = rollout;
+    world.cluster.apply({ ...source, metadata: { ...WEB, annotations: USES_GRAY } });
+    world.release('v1');
+  });
+  await world.until('the end', () => world.stands() === 'Healthy' && world.ready()['v1'] === 10);
+  await world.until('a routing at rest', () => phase(world) === 'Healthy' && isClear(world), 5);
+  expect(rules(world)).toEqual(OPEN);
+});
+
 test('a leader that comes in the middle goes on with it', async () => {
   const world = await pausedAtStep1({ strategy: { canary: { steps: STEPS } }, objects: [gray({ matches: HEADER })] });
   await world.restart();

@@ -20,6 +20,8 @@ export type World = {
   readonly logged: unknown[];
   /** Starts the controller again, as another leader would. */
   restart(): Promise<void>;
+  /** Does this while no controller runs. */
+  whileDown(act: () => void): Promise<void>;
   /** `kubectl apply` of the Deployment with another version. */
   release(version: string): void;
   scale(replicas: number): void;
@@ -198,6 +200,11 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     logged,
     async restart() {
       await controller.close();
+      controller = open();
+    },
+    async whileDown(act) {
+      await controller.close();
+      act();
       controller = open();
     },
     release: (version) => void cluster.apply(deployment(version, labels, spec)),
