@@ -107,6 +107,35 @@ test.each(styles)(
   },
 );
 
+test('where there is no room for all new pods at once, its weight grows with them, and shrinks on the way back', async () => {
+  const weights: number[] = [];
+  const problems: string[] = [];
+  let isOpen = false;
+  const onRest = (world: World) => {
+    if (!isOpen) return;
+    const weight = Number(at(rules(world), [0, 'route', 1, 'weight']) ?? 0);
+    if (weights.at(-1) !== weight) weights.push(weight);
+    const { v1 = 0, v2 = 0 } = world.ready();
+    if (10 * v2 < weight || 10 * v1 < 100 - weight) problems.push(`${weight} % with ${v1} old and ${v2} new pods`);
+  };
+  const world = await opened({
+    onRest,
+    strategy: { canary: { steps: [{ replicas: '50%', pause: {} }, { replicas: '100%' }] } },
+    spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } },
+    objects: [gray({ weight: 50 })],
+  });
+  isOpen = true;
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  expect(rules(world)).toMatchObject([{ route: [{ weight: 50 }, { weight: 50 }] }]);
+  expect(weights.length).toBeGreaterThan(4);
+  expect(weights).toEqual([...weights].sort((a, b) => a - b));
+  world.release('v1');
+  await world.until('the end', () => world.stands() === 'Healthy');
+  expect(rules(world)).toEqual(OPEN);
+  expect(problems).toEqual([]);
+});
+
 test.each(styles)('%s: on the way back its traffic goes before the pods do', async (_, strategy) => {
   const world = await pausedAtStep1({ strategy, objects: [gray({ matches: HEADER })] });
   world.release('v1');
