@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonMap } from '../json/value.ts';
+import { encodeHold, holdKey } from '../rollout/traffic-routing.ts';
 import { RolloutIndex } from './rollout-index.ts';
 import { aRollout } from './rollouts.testing.ts';
 import { RoutingBook } from './routing-book.ts';
-import { encodeHold, holdKey, routingEntry, storedRouting } from './routing-entry.ts';
+import { routingEntry, storedRouting } from './routing-entry.ts';
 
 type Holds = { readonly [rollout: string]: number | undefined };
 

@@ -1,11 +1,9 @@
 import { withDefaults } from '../api/defaults.ts';
 import type { Rollout, TrafficRoutingSpec } from '../api/generated.ts';
 import { FINALIZERS, HOLD_PREFIX, V1ALPHA1 } from '../api/names.ts';
-import { parseJson } from '../json/text.ts';
 import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import type { GatewayTraffic } from '../release/observed.ts';
-import { rolloutLabel } from '../rewrite/directive.ts';
-import { routingName, routingRollout } from '../rollout/traffic-routing.ts';
+import { readHold, routingName, routingRollout } from '../rollout/traffic-routing.ts';
 import { referencesOf, trafficRoutingKey } from './references.ts';
 import type { RolloutEntry } from './rollout-entry.ts';
 
@@ -34,16 +32,6 @@ export type Hold = {
   readonly traffic: GatewayTraffic;
 };
 
-/** The annotation by which a Rollout uses a TrafficRouting. */
-export function holdKey(rolloutName: string): string {
-  return HOLD_PREFIX + rolloutLabel(rolloutName);
-}
-
-/** Its text; the same traffic has the same text. */
-export function encodeHold(rollout: string, { step, weight }: GatewayTraffic): string {
-  return JSON.stringify({ rollout, step, ...(weight === undefined ? {} : { weight }) });
-}
-
 /** Takes a TrafficRouting (v1alpha1) apart as it arrives. */
 export function storedRouting(object: JsonMap): StoredRouting {
   const typed = withDefaults({ ...object, apiVersion: V1ALPHA1, kind: 'TrafficRouting' });
@@ -70,26 +58,9 @@ export function storedRouting(object: JsonMap): StoredRouting {
 
 function holdsOf(annotations: Json | undefined): Hold[] {
   return Object.entries(isMap(annotations) ? annotations : {}).flatMap(([key, text]) => {
-    const rollout = key.startsWith(HOLD_PREFIX) ? readHold(text) : undefined;
-    return rollout === undefined ? [] : [{ ...rollout, key }];
+    const hold = key.startsWith(HOLD_PREFIX) ? readHold(text) : undefined;
+    return hold === undefined ? [] : [{ ...hold, key }];
   });
-}
-
-/** A text that says nothing holds nothing, and its annotation is nobody's. */
-function readHold(text: Json): Omit<Hold, 'key'> | undefined {
-  const value = parsed(typeof text === 'string' ? text : '');
-  const [rollout, step, weight] = [stringAt(value, 'rollout'), member(value, 'step'), member(value, 'weight')];
-  if (rollout === undefined || typeof step !== 'number') return undefined;
-  return { rollout, traffic: { step, weight: typeof weight === 'number' ? weight : undefined } };
-}
-
-function parsed(text: string): Json {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return null; // somebody's own text
-  }
 }
 
 /** Whether two states of one ask for the same: what was read of it can be kept. */

@@ -1,7 +1,9 @@
 import type { CanaryStep, Rollout, TrafficRoutingSpec } from '../api/generated.ts';
-import { ANNOTATIONS, ROUTING_PREFIX } from '../api/names.ts';
+import { ANNOTATIONS, HOLD_PREFIX, ROUTING_PREFIX } from '../api/names.ts';
 import type { FieldPath } from '../api/violation.ts';
-import { isMap, type Json, type JsonMap, member } from '../json/value.ts';
+import { parseJson } from '../json/text.ts';
+import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
+import { rolloutLabel } from '../rewrite/directive.ts';
 
 /** What directives call a TrafficRouting. */
 export function routingName(name: string): string {
@@ -53,4 +55,34 @@ export function routedStep(step: CanaryStep, strategy: TrafficRoutingSpec['strat
   const { traffic: _1, matches: _2, requestHeaderModifier: _3, ...rest } = step;
   const traffic = strategy === undefined ? { traffic: '0%' } : routingStep(strategy as unknown as JsonMap);
   return { ...rest, ...traffic } as CanaryStep;
+}
+
+/** What a release wants of a TrafficRouting: a step, and a percentage where it differs from the step's own. */
+type Traffic = { readonly step: number; readonly weight: number | undefined };
+
+/** The annotation on a TrafficRouting by which a Rollout uses it. */
+export function holdKey(rolloutName: string): string {
+  return HOLD_PREFIX + rolloutLabel(rolloutName);
+}
+
+/** Its text; the same traffic has the same text. */
+export function encodeHold(rollout: string, { step, weight }: Traffic): string {
+  return JSON.stringify({ rollout, step, ...(weight === undefined ? {} : { weight }) });
+}
+
+/** Undefined for a text that says nothing: it holds nothing, and its annotation is nobody's. */
+export function readHold(text: Json | undefined): { rollout: string; traffic: Traffic } | undefined {
+  const value = parsed(typeof text === 'string' ? text : '');
+  const [rollout, step, weight] = [stringAt(value, 'rollout'), member(value, 'step'), member(value, 'weight')];
+  if (rollout === undefined || typeof step !== 'number') return undefined;
+  return { rollout, traffic: { step, weight: typeof weight === 'number' ? weight : undefined } };
+}
+
+function parsed(text: string): Json {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return null; // somebody's own text
+  }
 }

@@ -1,6 +1,8 @@
 import { ANNOTATIONS, LABELS } from '../../api/names.ts';
 import { at, isMap, type JsonMap, stringAt } from '../../json/value.ts';
 import { type Action, decodeDirective, directiveKey, InvalidDirective } from '../../rewrite/directive.ts';
+import { holdKey, readHold } from '../../rollout/traffic-routing.ts';
+import { mapsAt } from './fields.ts';
 import { matchText } from './match-text.ts';
 import type { Observed } from './parts.ts';
 import type { NetworkPicture } from './picture.ts';
@@ -16,6 +18,7 @@ export function networkPictures({ network }: Observed, rollout: string): Network
     if (sight.state === 'unreadable') return [{ ...base, state: 'unreadable' as const, reason: sight.reason }];
     const [object] = sight.objects;
     if (object === undefined) return role === 'canary' ? [] : [{ ...base, state: 'missing' as const }];
+    if (kind === 'TrafficRouting') return [{ ...base, ...held(object, rollout) }];
     return [{ ...base, ...steered(object, rollout, role), ...(role === 'canary' ? canarySelector(object) : {}) }];
   });
 }
@@ -34,6 +37,20 @@ function steered(object: JsonMap, rollout: string, role: NetworkPicture['role'])
     if (error instanceof InvalidDirective) return { state: 'unreadable', reason: error.message };
     throw error;
   }
+}
+
+/** All gateway objects of a TrafficRouting are steered by what it says, as long as the Rollout holds it. */
+function held(routing: JsonMap, rollout: string): Steered {
+  const hold = readHold(stringAt(routing, 'metadata', 'annotations', holdKey(rollout)));
+  if (hold === undefined) return { state: 'resting' };
+  const { step, weight = at(routing, ['spec', 'strategy', 'weight']) } = hold.traffic;
+  const matches = weight === 100 ? [] : mapsAt(routing, 'spec', 'strategy', 'matches');
+  return {
+    state: 'steered',
+    step,
+    ...(typeof weight === 'number' ? { weight } : {}),
+    matches: matches.map(matchText),
+  };
 }
 
 function said(action: Action): Partial<NetworkPicture> {

@@ -1,7 +1,8 @@
-import { canaryName, LABELS, V1BETA1 } from '../../api/names.ts';
+import { canaryName, LABELS, V1ALPHA1, V1BETA1 } from '../../api/names.ts';
 import { at, isMap, type JsonMap, stringAt } from '../../json/value.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import { targetsOf } from '../../rollout/targets.ts';
+import { trafficRoutingOf } from '../../rollout/traffic-routing.ts';
 import { mapsAt } from './fields.ts';
 import { asRollout } from './rollout-status.ts';
 
@@ -156,8 +157,15 @@ function networkParts(rollout: JsonMap): NetworkPart[] {
     if (request.contract === 'custom') return [{ part, role: 'gateway' as const }];
     return [asStable(part), asCanary({ ...part, name: canaryName(name) })];
   });
-  const all = [...services, ...gateways];
+  const routing = trafficRoutingOf(asRollout(rollout));
+  const shared =
+    routing === undefined ? [] : [{ part: trafficRoutingPart(namespace, routing.name), role: 'gateway' as const }];
+  const all = [...services, ...gateways, ...shared];
   return [...new Map(all.map((each) => [partKey(each.part), each])).values()];
+}
+
+function trafficRoutingPart(namespace: string, name: string): NamedPart {
+  return { apiVersion: V1ALPHA1, kind: 'TrafficRouting', namespace, name };
 }
 
 function asStable(part: NamedPart): NetworkPart {

@@ -454,6 +454,36 @@ test('an Ingress class is steered on the canary Ingress, which is told only whil
   expect(told(base)).not.toContainEqual(expect.arrayContaining(['web-canary']));
 });
 
+test('a TrafficRouting is steered while the Rollout holds it, by what it says or what the release asks for on its way', () => {
+  const trafficRouting = (annotations: JsonMap, strategy: JsonMap): JsonMap => ({
+    apiVersion: 'rollouts.kruise.io/v1alpha1',
+    kind: 'TrafficRouting',
+    metadata: { name: 'gray', namespace: 'shop', annotations },
+    spec: { objectRef: [{ service: 'web' }], strategy },
+  });
+  const users = { annotations: { 'rollouts.kruise.io/trafficrouting': 'gray' } };
+  const told = (...objects: JsonMap[]) => {
+    const owner = rollout(progressing(), { trafficRoutings: [] }, {}, users);
+    return pictureOf(observed([owner, deployment(), ...objects]), NOW).network.map(
+      ({ kind, name, state, weight, matches }) => [kind, name, state, weight, matches],
+    );
+  };
+  const hold = (name: string, weight?: number): JsonMap => ({
+    [`hold.sluice.dev/${name}`]: JSON.stringify({
+      rollout: name,
+      step: 2,
+      ...(weight === undefined ? {} : { weight }),
+    }),
+  });
+  const tester = { matches: [{ headers: [{ name: 'tester', value: 'yes' }] }] };
+  const one = ['TrafficRouting', 'gray'];
+  expect(told()).toEqual([[...one, 'missing', undefined, []]]);
+  expect(told(trafficRouting(hold('other'), tester))).toEqual([[...one, 'resting', undefined, []]]);
+  expect(told(trafficRouting(hold('web'), tester))).toEqual([[...one, 'steered', undefined, ['header tester=yes']]]);
+  expect(told(trafficRouting(hold('web'), { weight: 20 }))).toEqual([[...one, 'steered', 20, []]]);
+  expect(told(trafficRouting(hold('web', 10), { weight: 20 }))).toEqual([[...one, 'steered', 10, []]]);
+});
+
 test('a Rollout without a workload, a strategy or a status is told without a fault', () => {
   const bare = {
     kind: 'Rollout',

@@ -21,6 +21,7 @@ const MOST_NAMES = 10;
 /** Kinds whose place is known without asking. */
 const KNOWN: readonly Resource[] = [
   RESOURCES.rollout,
+  RESOURCES.trafficRouting,
   RESOURCES.deployment,
   RESOURCES.replicaSet,
   RESOURCES.pod,

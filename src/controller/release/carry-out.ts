@@ -12,8 +12,9 @@ import { type Directive, directiveKey, encodeDirective, FORMAT } from '../../rew
 import { canaryDeployment } from '../../rollout/canary-deployment.ts';
 import { canaryService } from '../../rollout/canary-service.ts';
 import { armedDirective, styleOf } from '../../rollout/directives.ts';
+import { encodeHold, holdKey } from '../../rollout/traffic-routing.ts';
 import { type Api, FIELD_MANAGER } from '../api.ts';
-import { encodeHold, holdKey, type StoredRouting } from '../routing-entry.ts';
+import type { StoredRouting } from '../routing-entry.ts';
 import { contentOf } from '../seen.ts';
 import { type GatewayObject, gatewayTraffic, isDestination } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
