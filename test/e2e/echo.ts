@@ -1,7 +1,13 @@
-export type EchoOptions = { readonly name: string; readonly version: string; readonly replicas: number };
+export type EchoOptions = {
+  readonly name: string;
+  readonly version: string;
+  readonly replicas: number;
+  /** Further fields of the container. */
+  readonly container?: object;
+};
 
 /** A Deployment of the image `echo`: labels `app` and `version` on its pods, port 8080, at least 0 pods missing. */
-export function echoDeployment({ name, version, replicas }: EchoOptions): object {
+export function echoDeployment({ name, version, replicas, container: further }: EchoOptions): object {
   const labels = { app: name, version };
   const container = {
     name: 'echo',
@@ -13,6 +19,7 @@ export function echoDeployment({ name, version, replicas }: EchoOptions): object
     ports: [{ name: 'http', containerPort: 8080 }],
     readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 1 },
     volumeMounts: [{ name: 'podinfo', mountPath: '/etc/podinfo' }],
+    ...further,
   };
   const item = { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } };
   return {

@@ -8,6 +8,6 @@ test.each(['sluice', 'sluice:1.0', 'ghcr.example/team/sluice:1.0', 'host:5000/sl
   },
 );
 
-test.each(['nginx', 'sluice/nginx', 'my-sluice', 'constructor', ''])('%j is no image here', (reference) => {
+test.each(['httpd', 'sluice/httpd', 'my-sluice', 'constructor', ''])('%j is no image here', (reference) => {
   expect(imageOf(reference)).toBeUndefined();
 });

@@ -15,6 +15,10 @@ const IMAGES: Readonly<Record<string, Image>> = {
     entrypoint: [process.execPath, join(CHECKOUT, 'test/cluster/echo.ts')],
     env: (podIP) => ({ HOST: podIP }),
   },
+  nginx: {
+    entrypoint: [process.execPath, join(CHECKOUT, 'test/cluster/nginx.ts')],
+    env: (podIP) => ({ HOST: podIP }),
+  },
   // One of the test cluster's own programs, or what else is in its cache: the container's command says which.
   program: { entrypoint: [], env: () => ({}) },
 };

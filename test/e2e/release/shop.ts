@@ -22,6 +22,10 @@ export type ShopOptions = {
   readonly scaledBy?: 'source' | 'autoscaler';
   /** Of Deployment, Service and Rollout; `web` when absent. */
   readonly name?: string;
+  /** Fields of the container. */
+  readonly container?: JsonMap;
+  /** Fields of the VirtualService's spec. */
+  readonly virtualService?: JsonMap;
   /** What else is in the user's folder. */
   readonly beside?: readonly JsonMap[];
   /** A fresh one when absent. */
@@ -92,11 +96,12 @@ export function virtualServiceOf(name: string, fields: JsonMap = {}): JsonMap {
 export async function openShop(cluster: Cluster, options: ShopOptions): Promise<Shop> {
   const { client } = cluster;
   const { name = 'web', replicas = 4, scaledBy = 'source', beside = [] } = options;
-  const { gateway = virtualService.source } = options;
+  const { container = {}, gateway: routes = virtualService.source } = options;
+  const gateway: JsonMap = { ...routes, spec: { ...(routes['spec'] as JsonMap), ...options.virtualService } };
   const namespace = options.namespace ?? (await cluster.namespace());
   const place = { namespace, name };
   const deployment = (version: string): JsonMap => {
-    const made = echoDeployment({ name, version, replicas }) as JsonMap;
+    const made = echoDeployment({ name, version, replicas, container }) as JsonMap;
     const { replicas: number = null, ...spec } = made['spec'] as JsonMap;
     return { ...made, spec: { ...spec, ...(scaledBy === 'source' ? { replicas: number } : {}), ...options.spec } };
   };
