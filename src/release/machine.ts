@@ -3,7 +3,7 @@ import { isLabelValue } from '../rollout/pod-metadata.ts';
 import { finish } from './finish.ts';
 import { joined } from './joining.ts';
 import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay } from './look.ts';
-import { reach } from './network.ts';
+import { announced, reach } from './network.ts';
 import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
 import { podMetadata } from './pod-metadata.ts';
@@ -335,9 +335,10 @@ function stepUpgrade(look: Look): Decision {
   const pods = (mayExceed: boolean) =>
     towards(target(record.step), share, observed, versions, { ...options, mayExceed });
   const inRoom = pods(false);
-  const settled = before?.settled;
+  const early = isSteered && before === undefined ? announced(place) : undefined;
+  const settled = before?.settled ?? early?.settled;
   if (inRoom.isReached) return go({ state: 'StepTrafficRouting', ...settled });
-  if (!inRoom.isShort) return stay(look, inRoom.wish, { ...inRoom, settled });
+  if (!inRoom.isShort) return stay(look, merged(early?.wish, inRoom.wish), { ...inRoom, settled });
   const weight = Math.min(planned, carriedBy(versions.canary?.ready ?? 0, observed.workload?.replicas ?? 0));
   if (isSteered && weight > now) {
     const network = reach({ to: 'split', traffic: atWeight(settings, record.step, weight) }, place);
@@ -346,7 +347,7 @@ function stepUpgrade(look: Look): Decision {
   const beyond = pods(true);
   return beyond.isReached
     ? go({ state: 'StepTrafficRouting', ...settled })
-    : stay(look, beyond.wish, { ...beyond, settled });
+    : stay(look, merged(early?.wish, beyond.wish), { ...beyond, settled });
 }
 
 /** Traffic, the grace period, and only then the old pods whose place the new ones have taken. */

@@ -57,7 +57,7 @@ export type Place = {
  *
  * ```
  *  pinned: pin ─► (Services)
- *  split:  pin ─► canary Services ─► endpoints ready ─► gateways ─► grace
+ *  split:  pin ─► canary Services ─► endpoints ready ─► known to proxies ─► gateways ─► grace
  *  stable:                                              gateways ─► grace
  *  open:   unpin ─► endpoints of both versions ready ─► gateways ─► grace ─► canary Services go
  * ```
@@ -78,7 +78,7 @@ export function reach(goal: NetworkGoal, place: Place): Reach {
 function shared(traffic: GatewayTraffic | undefined, place: Place): Reach {
   const wish: Partial<Wish> = { destinations: 'present' };
   if (!isDefined(place)) return waiting('the objects that define destinations', wish, place.record);
-  return traffic === undefined ? reached(wish, place.record) : steered(traffic, wish, place);
+  return traffic === undefined ? reached(wish, place.record) : led(traffic, wish, place);
 }
 
 function isDefined({ observed }: Place): boolean {
@@ -100,7 +100,60 @@ function pinned(traffic: GatewayTraffic | undefined, place: Place): Reach {
   // Traffic that is there stays: to take it away where pods fall ill would be a decision of its own.
   const isReady = services.every(({ canary }) => (canary?.ready ?? 0) >= Math.max(1, versions.canaryReady));
   if (!isReady && !isGoing(observed)) return waiting('the endpoints of the canary Services', both, record);
-  return steered(traffic, both, place);
+  return led(traffic, both, place);
+}
+
+/** What a record says of traffic while the canary Services are there and nothing has led to them yet. */
+const ANNOUNCED = 'announced';
+
+/**
+ * The longest that is waited for proxies to know a destination. Istio sends what it hears of within 100 ms in one push,
+ * the routes of which are in effect some 40 ms before a destination that is new in it; nothing is said of how long
+ * others take. Mostly it is over before the pods are ready.
+ */
+const MOST_ANNOUNCED_MILLISECONDS = 1000;
+
+/**
+ * Leads gateway objects to the new version, which proxies have to know before: a route to what they do not know answers
+ * errors (Istio, "Avoid 503 errors while reconfiguring service routes").
+ */
+function led(traffic: GatewayTraffic, wish: Partial<Wish>, place: Place): Reach {
+  const { observed, record, now } = place;
+  if (isGoing(observed) || record.network === networkName(traffic)) return steered(traffic, wish, place);
+  const { settled } = announced(place);
+  const most = Math.min(place.graceMilliseconds, MOST_ANNOUNCED_MILLISECONDS);
+  const after = (settled.networkTime ?? now) + most - now;
+  if (after <= 0 || !isAnnounced(place)) return steered(traffic, wish, place);
+  return { wish, isReached: false, waitingFor: 'proxies to know the new version', after, settled };
+}
+
+/**
+ * Before anything leads to the new version: canary Services, and objects that define destinations, are there as soon as
+ * its first pods are, so that proxies know them in time.
+ */
+export function announced(place: Place): Pick<Reach, 'wish' | 'settled'> {
+  const { observed, versions, record, now } = place;
+  const { hasCanaryServices } = settingsOf(observed.rollout);
+  const canary: Partial<Wish> = versions.canary === undefined ? {} : { canaryService: versions.canary };
+  const wish: Partial<Wish> = hasCanaryServices ? { ...canary, destinations: 'present' } : {};
+  if (!isAnnounced(place)) {
+    const settled = settledOf(record);
+    return {
+      wish,
+      settled: record.network === ANNOUNCED ? { ...settled, network: '', networkTime: undefined } : settled,
+    };
+  }
+  const since = record.network === ANNOUNCED ? (record.networkTime ?? now) : now;
+  return { wish, settled: { network: ANNOUNCED, networkTime: since, traffic: record.traffic } };
+}
+
+/** Whether there are destinations of the release's own, all of them. */
+function isAnnounced(place: Place): boolean {
+  const { observed, versions } = place;
+  const { services, destinations, rollout } = observed;
+  const own = settingsOf(rollout).hasCanaryServices ? services : [];
+  const isThere = versions.canary !== undefined && own.every(({ canary }) => canary?.revision === versions.canary);
+  return own.length + destinations.length > 0 && isThere && isDefined(place);
 }
 
 function opened(place: Place): Reach {
@@ -144,7 +197,7 @@ function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: P
     return { ...waiting('the gateway objects', all, record), settled };
   }
   // Where nothing ever led to the new version there is nothing to wait for.
-  if (traffic === 'none' && record.network === '') return reached(all, record);
+  if (traffic === 'none' && (record.network === '' || record.network === ANNOUNCED)) return reached(all, record);
   const since = record.network === name && record.networkTime !== undefined ? record.networkTime : now;
   const settled = { network: name, networkTime: since, traffic: trafficOf(traffic, observed) };
   const left = since + graceMilliseconds - now;

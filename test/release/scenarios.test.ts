@@ -135,6 +135,23 @@ const styles: [string, JsonMap][] = [
   ['blue-green', blueGreen],
 ];
 
+test.each(styles)(
+  '%s: proxies have a second to know the canary Service before anything leads to it',
+  async (_, strategy) => {
+    const since = new Map<string, number>();
+    const first = (what: string, isSo: boolean, now: number): void => {
+      if (isSo && !since.has(what)) since.set(what, now);
+    };
+    const onRest = ({ cluster, clock, weights }: World): void => {
+      const services = cluster.list(RESOURCES.service).map((service) => stringAt(service, 'metadata', 'name'));
+      first('made', services.includes('web-canary'), clock.monotonic());
+      first('led to', 'web-canary' in weights(), clock.monotonic());
+    };
+    await pausedAtStep1({ strategy, onRest, native: { readyAfter: () => 100 } });
+    expect((since.get('led to') ?? 0) - (since.get('made') ?? 0)).toBeGreaterThanOrEqual(1000);
+  },
+);
+
 async function toTheEnd(world: World, version: string, replicas = 10): Promise<void> {
   for (let i = 0; i < 5 && world.stands() !== 'Healthy'; i++) {
     await world.until('a pause or the end', () => /StepPaused|Healthy/.test(world.stands()));
