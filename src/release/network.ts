@@ -111,7 +111,7 @@ const ANNOUNCED = 'announced';
  * the routes of which are in effect some 40 ms before a destination that is new in it; nothing is said of how long
  * others take. Mostly it is over before the pods are ready.
  */
-const MOST_ANNOUNCED_MILLISECONDS = 1000;
+export const MOST_ANNOUNCED_MILLISECONDS = 1000;
 
 /**
  * Leads gateway objects to the new version, which proxies have to know before: a route to what they do not know answers

@@ -345,7 +345,7 @@ test('with an Ingress two Rollouts share one canary Ingress', async () => {
   expect(ingresses()).toEqual(['web']);
 });
 
-test('what defines its destinations comes before the first route to them, and goes a grace period after the last', async () => {
+test('what defines its destinations comes a second before the first route to them, and goes a grace period after the last', async () => {
   const rule: JsonMap = {
     apiVersion: 'networking.istio.io/v1beta1',
     kind: 'DestinationRule',
@@ -358,10 +358,19 @@ test('what defines its destinations comes before the first route to them, and go
     name: 'web',
   }));
   const objectRef = { ...ROUTING, customNetworkRefs: both };
+  const since = new Map<string, number>();
+  const onRest = ({ cluster, clock }: World): void => {
+    for (const resource of [DESTINATION_RULE, VIRTUAL_SERVICE]) {
+      const isNew = !since.has(resource.kind) && JSON.stringify(cluster.read(resource, WEB)['spec']).includes('canary');
+      if (isNew) since.set(resource.kind, clock.monotonic());
+    }
+  };
   const world = await pausedAtStep1({
     strategy: { canary: { steps: STEPS } },
     objects: [gray({ matches: HEADER }, objectRef), rule],
+    onRest,
   });
+  expect((since.get('VirtualService') ?? 0) - (since.get('DestinationRule') ?? 0)).toBeGreaterThanOrEqual(1000);
   const subsets = () => JSON.stringify(world.cluster.read(DESTINATION_RULE, WEB)['spec']);
   expect(subsets()).toContain('canary');
   world.release('v1');

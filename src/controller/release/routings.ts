@@ -5,7 +5,7 @@ import type { WriteOptions } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import type { Script } from '../../lua/script.ts';
-import { isSameTraffic } from '../../release/network.ts';
+import { isSameTraffic, MOST_ANNOUNCED_MILLISECONDS } from '../../release/network.ts';
 import type { GatewayTraffic } from '../../release/observed.ts';
 import { type Api, FIELD_MANAGER, type RecordEvent, TryAgain } from '../api.ts';
 import type { Gatherer } from '../gather.ts';
@@ -65,6 +65,8 @@ export function createRoutings(options: RoutingsOptions): (entry: RolloutEntry) 
   const denied = new Map<string, string>();
   /** Since when nothing leads to a new version; a restart makes the grace longer, never shorter. */
   const quietSince = new Map<string, number>();
+  /** Since when destinations of a TrafficRouting are there, which proxies have to know before routes lead to them. */
+  const definedSince = new Map<string, number>();
 
   const tellRollouts = ({ namespace, name }: StoredRouting) =>
     queue(index.naming({ ...TRAFFIC_ROUTING, name }, namespace));
@@ -136,14 +138,21 @@ export function createRoutings(options: RoutingsOptions): (entry: RolloutEntry) 
     return {};
   }
 
-  /** What leads to a new version comes after that which says what can be led to. */
+  /** What leads to a new version comes after that which says what can be led to, when proxies know that. */
   async function putOut(
-    { destinations, routes, areDefined }: Parted,
+    routing: StoredRouting,
+    { destinations, routes, areDefined, areRouted }: Parted,
     wish: GatewayTraffic,
     of: Steered,
   ): Promise<Again> {
     await steerGateways(destinations, wish, of);
-    if (areDefined) await steerGateways(routes, wish, of);
+    if (!areDefined) return {};
+    const now = clock.now().getTime();
+    const since = definedSince.get(routing.key) ?? now;
+    definedSince.set(routing.key, since);
+    const left = since + Math.min(graceOf(routing), MOST_ANNOUNCED_MILLISECONDS) - now;
+    if (destinations.length > 0 && !areRouted && left > 0) return { afterMilliseconds: left };
+    await steerGateways(routes, wish, of);
     return {};
   }
 
@@ -196,10 +205,13 @@ export function createRoutings(options: RoutingsOptions): (entry: RolloutEntry) 
     if (isJudged && problem !== undefined) warn(routing, problem);
     await tell(routing, ...said(routing, wish, isThere, problem));
     const parted = { destinations, routes, areDefined, areRouted };
-    if (traffic === 'none') return await remembered(routing, () => takeBack(routing, parted, of));
+    if (traffic === 'none') {
+      definedSince.delete(routing.key);
+      return await remembered(routing, () => takeBack(routing, parted, of));
+    }
     quietSince.delete(routing.key);
     // What cannot be carried out stays as it is.
-    return isAble ? await remembered(routing, () => putOut(parted, traffic, of)) : {};
+    return isAble ? await remembered(routing, () => putOut(routing, parted, traffic, of)) : {};
   };
 }
 
