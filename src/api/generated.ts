@@ -407,6 +407,10 @@ export interface Release {
    */
   startTime?: string;
   /**
+   * When the current step began.
+   */
+  stepTime?: string;
+  /**
    * When the release ended.
    */
   finishTime?: string;

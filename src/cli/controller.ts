@@ -1,9 +1,12 @@
 import { outcomeOf } from '../kube/api-error.ts';
 import { Client } from '../kube/client.ts';
+import { counted } from '../kube/counted.ts';
 import { Backoff, Pause } from '../kube/pause.ts';
 import { loadLibrary } from '../lua/library.ts';
 import { type Manager, openManager } from '../manager/manager.ts';
 import { findPredecessor, predecessorMessage } from '../registration/predecessor.ts';
+import { OUTCOMES } from '../release/record.ts';
+import { STYLES } from '../rewrite/directive.ts';
 import { openLog } from '../server/log.ts';
 import { openManagerMetrics } from '../server/manager-metrics.ts';
 import { listenPlain } from '../server/plain.ts';
@@ -27,23 +30,27 @@ const EMPTY_QUEUE = { ready: 0, working: 0, waiting: 0 };
  */
 export async function controller(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
   const settings = controllerSettings(flags, surroundings.env);
-  const connection = openConnection(settings.kubeconfig, surroundings);
-  const leaseConnection = openConnection(settings.kubeconfig, surroundings);
+  let manager: Manager | undefined;
+  const metrics = openManagerMetrics({
+    isLeading: () => manager?.isLeading() ?? false,
+    isCalled() {
+      const calling = manager?.term()?.registration.state().calling ?? 'undecided';
+      return calling === 'undecided' ? undefined : calling === 'called';
+    },
+    queue: () => manager?.term()?.controller.queueSize() ?? EMPTY_QUEUE,
+    rollouts: () => manager?.term()?.controller.figures() ?? [],
+    known: { styles: STYLES, outcomes: OUTCOMES },
+  });
+  const open = () => counted(openConnection(settings.kubeconfig, surroundings), metrics.called);
+  const connection = open();
+  const leaseConnection = open();
   const { log, flush } = openLog(settings.logLevel);
   log.info({ server: connection.server, namespace: settings.namespace }, 'starting');
   flush();
-  let manager: Manager | undefined;
   const plain = await listenPlain(
     {
       log,
-      metrics: openManagerMetrics({
-        isLeading: () => manager?.isLeading() ?? false,
-        isCalled() {
-          const calling = manager?.term()?.registration.state().calling ?? 'undecided';
-          return calling === 'undecided' ? undefined : calling === 'called';
-        },
-        queue: () => manager?.term()?.controller.queueSize() ?? EMPTY_QUEUE,
-      }),
+      metrics,
       notReady: () => (manager === undefined ? 'starting' : manager.notReady()),
     },
     { host: settings.plain.plainHost, port: settings.plain.plainPort },
@@ -72,6 +79,7 @@ export async function controller(flags: ClusterFlags, surroundings: Surroundings
       settings: { ...settings, authorityFile: settings.certificateFiles?.authorityFile },
       library: loadLibrary(),
       log,
+      measuring: metrics,
       onEnd(reason) {
         log.error({ reason }, 'ending');
         flush();

@@ -10,8 +10,10 @@ import type { Script } from '../lua/script.ts';
 import { PINNED_LABEL, pinnedHash } from '../rollout/pinned-script.ts';
 import { type Api, type Guard, type Log, type RecordEvent, TryAgain } from './api.ts';
 import type { Decide } from './dry-run.ts';
+import { figuresOf, type RolloutFigures } from './figures.ts';
 import { createGatherer } from './gather.ts';
 import { type KindInUse, type KindView, openKinds } from './kinds.ts';
+import { type Measuring, UNMEASURED, type Work } from './measuring.ts';
 import { createPins, pinnedConfigMap } from './pins.ts';
 import { type Again, type Attempt, createQueue } from './queue.ts';
 import { createReconciler } from './reconcile.ts';
@@ -56,6 +58,7 @@ export type ControllerOptions = {
   readonly isolate: Pick<Isolate, 'run'>;
   readonly event: RecordEvent;
   readonly log: Log;
+  readonly measuring?: Measuring;
   readonly clock?: Clock;
   /** Our own namespace. */
   readonly namespace: string;
@@ -76,6 +79,8 @@ export type Controller = {
   kind(kind: GroupKind): KindView;
   /** Keys that are ready, worked on, or wait for their time. */
   queueSize(): { readonly ready: number; readonly working: number; readonly waiting: number };
+  /** What can be told of each Rollout in numbers; computed as they are asked for. */
+  figures(): Iterable<RolloutFigures>;
   /** Ends all watches and waits for the work that runs. */
   close(): Promise<void>;
 };
@@ -109,6 +114,7 @@ const SWEEP_MILLISECONDS = 5_000;
  */
 export function openController(options: ControllerOptions): Controller {
   const { api, watcher, library, guard, isolate, event, log, namespace, clock = SYSTEM_CLOCK } = options;
+  const { measuring = UNMEASURED } = options;
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   const index = new RolloutIndex();
   /** Rollout → hashes of the scripts that it uses. A Rollout without an entry has not been looked at yet. */
@@ -121,7 +127,7 @@ export function openController(options: ControllerOptions): Controller {
   let isPatient = true;
   const opened = Promise.withResolvers<void>();
 
-  const queue = createQueue({ work, onFailure, clock, workers: settings.workers });
+  const queue = createQueue({ work, onFailure, clock, workers: settings.workers, onTaken: measuring.waited });
   const enqueue = (keys: Iterable<string>) => {
     for (const key of keys) {
       if (state === 'opening' || (state === 'reading' && key !== SCRIPTS)) early.add(key);
@@ -202,7 +208,7 @@ export function openController(options: ControllerOptions): Controller {
   const releases = createReleases({ ...steering, routings, scenes });
   const route = createRoutings({ ...steering, book: routings, gatherer, pins, event, onUse, queue: enqueue });
   const reconcile = createReconciler({
-    ...{ api, index, kinds, pins, gatherer, releases, route, event, log, clock },
+    ...{ api, index, kinds, pins, gatherer, releases, route, event, log, clock, measuring },
     visibleAfterMilliseconds: settings.visibleAfterMilliseconds,
     onUse,
   });
@@ -266,7 +272,22 @@ export function openController(options: ControllerOptions): Controller {
     watchStates.set(what, now);
   }
 
-  function work(key: string, attempt: Attempt): Promise<Again> {
+  async function work(key: string, attempt: Attempt): Promise<Again> {
+    const what: Work = key === SCRIPTS || key === PINS ? key : 'rollout';
+    const begun = clock.monotonic();
+    const tell = (result: Parameters<Measuring['worked']>[1]) =>
+      measuring.worked(what, result, clock.monotonic() - begun);
+    try {
+      const again = await workOn(key, attempt);
+      tell('done');
+      return again;
+    } catch (error) {
+      tell(error instanceof TryAgain || outcomeOf(error) === 'conflict' ? 'again' : 'failed');
+      throw error;
+    }
+  }
+
+  function workOn(key: string, attempt: Attempt): Promise<Again> {
     if (key === SCRIPTS) return updateScripts();
     return key === PINS ? sweepPins() : reconcile(key, attempt);
   }
@@ -312,6 +333,12 @@ export function openController(options: ControllerOptions): Controller {
     considerKind: (kind) => kinds.consider(kind),
     kind: (kind) => kinds.of(kind),
     queueSize: () => queue.size(),
+    *figures() {
+      for (const key of index.keys()) {
+        const entry = index.get(key);
+        if (entry !== undefined) yield figuresOf(entry);
+      }
+    },
     async close() {
       state = 'closed';
       cancelPatience();

@@ -18,6 +18,8 @@ export type QueueOptions = {
   /** Told of each failure; a failed key is tried again in any case. */
   readonly onFailure: (key: string, error: unknown, attempt: Attempt) => void;
   readonly clock: Clock;
+  /** Told how long a key was ready before its work began. */
+  readonly onTaken?: (milliseconds: number) => void;
   /** Keys that are worked on at the same time. */
   readonly workers?: number;
   /** The wait after the first failure in milliseconds; it doubles with each further one up to `most`. */
@@ -54,8 +56,9 @@ export type Queue = {
 const DEFAULT_BACK_OFF = { first: 500, most: 60_000 };
 
 export function createQueue(options: QueueOptions): Queue {
-  const { clock, work, onFailure, workers = 4, backOff = DEFAULT_BACK_OFF, random = Math.random } = options;
-  const ready = new Set<string>(); // a Set keeps the order in which keys came
+  const { clock, work, onFailure, onTaken, workers = 4, backOff = DEFAULT_BACK_OFF, random = Math.random } = options;
+  /** Since when each key is ready, in the order in which they came. */
+  const ready = new Map<string, number>();
   const working = new Map<string, Promise<void>>();
   const dirty = new Set<string>();
   const waiting = new Map<string, { readonly due: number; readonly cancel: () => void }>();
@@ -68,15 +71,17 @@ export function createQueue(options: QueueOptions): Queue {
   function add(key: string): void {
     if (closed) return;
     if (working.has(key)) dirty.add(key);
-    else ready.add(key);
+    else if (!ready.has(key)) ready.set(key, clock.monotonic());
     start();
   }
 
   function start(): void {
     while (!closed && working.size < workers) {
-      const [key] = ready;
-      if (key === undefined) return;
+      const [first] = ready;
+      if (first === undefined) return;
+      const [key, since] = first;
       ready.delete(key);
+      onTaken?.(clock.monotonic() - since);
       stopWaiting(key); // this look at the key decides anew when the next one is due
       working.set(key, run(key));
     }

@@ -5,6 +5,7 @@ import { outcomeOf } from '../kube/api-error.ts';
 import type { Clock } from '../kube/clock.ts';
 import { apiVersionOf, RESOURCES } from '../kube/resource.ts';
 import type { ReleasePlan } from '../release/machine.ts';
+import { measuresOf } from '../release/measures.ts';
 import { isSameButCounts, readRecord, writtenRecord } from '../release/record.ts';
 import { styleOf } from '../rollout/directives.ts';
 import { isRoutingKey } from '../rollout/traffic-routing.ts';
@@ -13,6 +14,7 @@ import { arm, disarm } from './arming.ts';
 import { conditionOf, type Finding, transitions } from './conditions.ts';
 import type { Gatherer } from './gather.ts';
 import type { Carrier, Kinds } from './kinds.ts';
+import type { Measuring } from './measuring.ts';
 import type { Pins } from './pins.ts';
 import { type Plan, planGone, planRollout, stepCount } from './plan.ts';
 import type { Again, Attempt } from './queue.ts';
@@ -34,6 +36,7 @@ export type ReconcilerOptions = {
   readonly event: RecordEvent;
   readonly log: Log;
   readonly clock: Clock;
+  readonly measuring: Pick<Measuring, 'released'>;
   /** An error that lasts for so long is told in the Rollout's status. */
   readonly visibleAfterMilliseconds: number;
   /** The scripts that a Rollout uses have changed; undefined for one that is gone. */
@@ -44,7 +47,7 @@ export type ReconcilerOptions = {
 export type Reconcile = (key: string, attempt: Attempt) => Promise<Again>;
 
 export function createReconciler(options: ReconcilerOptions): Reconcile {
-  const { api, index, kinds, pins, gatherer, releases, route, event, log, clock, onUse } = options;
+  const { api, index, kinds, pins, gatherer, releases, route, event, log, clock, measuring, onUse } = options;
   /** When the status of a release was last written, by the monotonic clock. */
   const written = new Map<string, number>();
   /** Active directives of Rollouts that are gone, by uid of their objects: told once. */
@@ -84,9 +87,10 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       entry.key,
       plan.scripts.map(({ hash }) => hash),
     );
-    const release = writtenRecord(record, styleOf(rollout), message);
+    const style = styleOf(rollout);
+    const release = writtenRecord(record, style, message);
     const findings = [...plan.findings, ...releaseFindings(turn.plan, entry)];
-    const before = readRecord(entry.stored.status, styleOf(rollout));
+    const before = readRecord(entry.stored.status, style);
     const since = clock.monotonic() - (written.get(entry.key) ?? Number.NEGATIVE_INFINITY);
     // Pods come one by one: that some more are there is no transition, and is told every now and then.
     const isCountOnly = before !== undefined && events.length === 0 && isSameButCounts(before, record);
@@ -100,6 +104,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     }
     for (const { type, reason, note } of events)
       event(regardingRollout(entry.stored), { type, reason, action: 'Release', note });
+    for (const measure of measuresOf(before, record)) measuring.released(style, measure);
     await turn.carryOut();
     if (record.reason === 'Completed') await letGo(entry);
     const times = [afterMilliseconds, countsDue > 0 ? countsDue : undefined].filter((time) => time !== undefined);

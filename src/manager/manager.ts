@@ -1,5 +1,6 @@
 import type { FailurePolicy } from '../admission/route.ts';
 import type { Log } from '../controller/api.ts';
+import type { Measuring } from '../controller/measuring.ts';
 import { Client } from '../kube/client.ts';
 import type { Connection } from '../kube/connection.ts';
 import { electLeader, leaseIdentity } from '../kube/lease.ts';
@@ -27,6 +28,7 @@ export type ManagerParts = {
   readonly settings: ManagerSettings;
   readonly library: Library;
   readonly log: ManagerLog;
+  readonly measuring?: Measuring;
   /**
    * Called when the process has to end: it lost the Lease, or has a fault of ours. What it did as a leader has been
    * stopped by its fence; a new process starts without any of its memory.
@@ -48,7 +50,7 @@ const LEASE = 'sluice-controller';
 
 /** Takes part in the election, and runs a {@link Term} when it is elected. It is elected once at most. */
 export function openManager(parts: ManagerParts): Manager {
-  const { connection, leaseConnection, settings, library, log, onEnd } = parts;
+  const { connection, leaseConnection, settings, library, log, measuring, onEnd } = parts;
   let term: Term | undefined;
   let closing = false;
   const end = (reason: string): void => {
@@ -66,7 +68,7 @@ export function openManager(parts: ManagerParts): Manager {
       log.info({ lease: LEASE }, 'leading');
       const client = new Client(connection, { beforeWrite: election.fence });
       try {
-        term = openTerm({ client, settings, library, log, onFault });
+        term = openTerm({ client, settings, library, log, onFault, ...(measuring === undefined ? {} : { measuring }) });
       } catch (error) {
         onFault(error);
       }

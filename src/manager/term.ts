@@ -1,4 +1,5 @@
 import { type Controller, openController } from '../controller/controller.ts';
+import { type Measuring, UNMEASURED } from '../controller/measuring.ts';
 import { createIsolate } from '../isolate/isolate.ts';
 import type { Client } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
@@ -18,6 +19,7 @@ export type TermParts = {
   readonly settings: ManagerSettings;
   readonly library: Library;
   readonly log: ManagerLog;
+  readonly measuring?: Measuring;
   /** Told of a fault of ours after which nothing can go on. */
   readonly onFault: (error: unknown) => void;
 };
@@ -45,7 +47,7 @@ const ASK_INTERVAL = 10_000;
  * ```
  * @throws where a file of cert-manager is missing or wrong
  */
-export function openTerm({ client, settings, library, log, onFault }: TermParts): Term {
+export function openTerm({ client, settings, library, log, measuring = UNMEASURED, onFault }: TermParts): Term {
   const { namespace } = settings;
   const onUnwatched = (reason: string) => log.warn({ reason }, 'a watch cannot be kept now');
   const view = watchClusterView(client, namespace, onUnwatched, onFault);
@@ -88,6 +90,7 @@ export function openTerm({ client, settings, library, log, onFault }: TermParts)
     isolate,
     event: ({ apiVersion, kind, ...metadata }, text) => events.record({ apiVersion, kind, metadata }, text),
     log,
+    measuring,
     namespace,
   });
   const stopKinds = followRuleKinds({

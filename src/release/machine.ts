@@ -68,7 +68,7 @@ export function planRelease(
   for (let transitions = 0; transitions < MOST_TRANSITIONS; transitions++) {
     const look = lookAt(observed, record, now);
     const decision: Decision = interrupted(look) ?? handled(look);
-    if (decision.kind === 'stay') return planOf(look, decision, events);
+    if (decision.kind === 'stay') return planOf(look, decision, [...events, ...arrival(before, decision)]);
     if (decision.event !== undefined) events.push(decision.event);
     record = moved(record, decision.change, now);
     if (record.reason === 'Completed') return completed(lookAt(observed, record, now), events);
@@ -98,6 +98,7 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
     pods: { created: 0, ready: 0 },
     workloadGeneration: workload.generation,
     stateTime: now,
+    stepTime: now,
     startTime: now,
     finishTime: undefined,
     outcome: undefined,
@@ -119,7 +120,8 @@ function foundTraffic({ gateways }: Observed): Pick<ReleaseRecord, 'traffic' | '
 }
 
 function moved(record: ReleaseRecord, change: Partial<ReleaseRecord>, now: number): ReleaseRecord {
-  return { ...record, stateTime: now, progress: '', progressTime: now, ...change };
+  const step = change.state === 'BeforeStepUpgrade' ? { stepTime: now } : {};
+  return { ...record, stateTime: now, progress: '', progressTime: now, ...step, ...change };
 }
 
 /** What ends or turns a release, in whatever state it is. */
@@ -469,6 +471,22 @@ function paused(look: Look): Decision {
     isExpected: true,
     settled: network?.settled,
   });
+}
+
+/** People are told of each state that a release comes to wait in; those that it goes through at once are no news. */
+function arrival(
+  before: ReleaseRecord | undefined,
+  { record, message }: Extract<Decision, { kind: 'stay' }>,
+): ReleaseEvent[] {
+  const isThere =
+    before?.step === record.step && before.outcome === record.outcome && placeOf(before) === placeOf(record);
+  return isThere ? [] : [{ type: 'Normal', reason: placeOf(record), note: message }];
+}
+
+/** Where a release stands, in its most telling word. */
+function placeOf({ reason, state, finalising }: ReleaseRecord): string {
+  if (reason === 'InRolling') return state;
+  return reason === 'Paused' ? reason : (finalising ?? reason);
 }
 
 function planOf(look: Look, decision: Extract<Decision, { kind: 'stay' }>, events: ReleaseEvent[]): ReleasePlan {

@@ -54,6 +54,8 @@ export type ReleaseRecord = {
   readonly workloadGeneration: number;
   /** When `state` last changed. */
   readonly stateTime: number;
+  /** When the step began. */
+  readonly stepTime: number;
   readonly startTime: number;
   readonly finishTime: number | undefined;
   readonly outcome: Outcome | undefined;
@@ -99,6 +101,7 @@ export function readRecord(status: JsonMap, style: Style): ReleaseRecord | undef
     },
     workloadGeneration: numberOf(sub['observedWorkloadGeneration']) ?? 0,
     stateTime: timeOf(sub['lastUpdateTime']) ?? startTime,
+    stepTime: timeOf(release['stepTime']) ?? startTime,
     startTime,
     finishTime: timeOf(release['finishTime']),
     outcome: oneOf(OUTCOMES, release['outcome']),
@@ -138,6 +141,7 @@ export function writtenRecord(record: ReleaseRecord, style: Style, message: stri
       stableTemplate: record.stable,
       canaryTemplate: record.canary,
       startTime: timeText(record.startTime),
+      stepTime: timeText(record.stepTime),
       ...(record.finishTime === undefined ? {} : { finishTime: timeText(record.finishTime) }),
       ...(outcome === undefined ? {} : { outcome }),
       ...(request === undefined ? {} : { request }),

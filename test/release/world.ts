@@ -1,10 +1,13 @@
 import { VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
 import { type Controller, openController } from '../../src/controller/controller.ts';
+import type { RolloutFigures } from '../../src/controller/figures.ts';
+import { UNMEASURED } from '../../src/controller/measuring.ts';
 import { GUARD, inThisThread, library, NAMESPACE } from '../../src/controller/running.testing.ts';
 import { at, isList, type Json, type JsonMap, member, stringAt } from '../../src/json/value.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
 import { type VirtualClock, virtualClock } from '../../src/kube/virtual-clock.testing.ts';
 import type { Script } from '../../src/lua/script.ts';
+import type { Measure } from '../../src/release/measures.ts';
 import { flooredReplicas } from '../../src/rewrite/floor.ts';
 import { createRewriter } from '../../src/rewrite/rewriter.ts';
 import { pinnedName, readPinned } from '../../src/rollout/pinned-script.ts';
@@ -17,7 +20,11 @@ export type World = {
   readonly cluster: NativeCluster;
   readonly clock: VirtualClock;
   readonly events: string[];
+  /** What came to its end in releases, in whole seconds: `step 12`, `state StepPaused 10`, `release Success 40`. */
+  readonly measures: string[];
   readonly logged: unknown[];
+  /** What metrics tell of the Rollouts that there are. */
+  figures(): RolloutFigures[];
   /** Starts the controller again, as another leader would. */
   restart(): Promise<void>;
   /** Does this while no controller runs. */
@@ -134,10 +141,17 @@ function pinnedScript(cluster: NativeCluster, hash: string): Script | undefined 
 }
 
 /** Starts Sluice's controller in it. */
-export function lead(cluster: NativeCluster, clock: VirtualClock, events: string[], logged: unknown[]): Controller {
+export function lead(
+  cluster: NativeCluster,
+  clock: VirtualClock,
+  events: string[],
+  logged: unknown[],
+  measures: string[] = [],
+): Controller {
   return openController({
     ...{ api: cluster, watcher: cluster, library, isolate: inThisThread, guard: GUARD, clock, namespace: NAMESPACE },
     event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
+    measuring: { ...UNMEASURED, released: (_, measure) => measures.push(measureText(measure)) },
     log: {
       info: () => undefined,
       warn: (...entry: unknown[]) => logged.push(entry),
@@ -153,6 +167,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const clock = virtualClock();
   const cluster = openCluster(clock, native);
   const events: string[] = [];
+  const measures: string[] = [];
   const logged: unknown[] = [];
   const rollout = (plan: JsonMap): JsonMap => ({
     apiVersion: 'rollouts.kruise.io/v1beta1',
@@ -172,7 +187,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   cluster.apply(virtualService({}));
   for (const object of objects) cluster.apply(object);
   cluster.apply(rollout(strategy));
-  const open = () => lead(cluster, clock, events, logged);
+  const open = () => lead(cluster, clock, events, logged, measures);
   let controller: Controller = open();
   cluster.isBusy = () => {
     const { ready, working } = controller.queueSize();
@@ -197,7 +212,9 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     cluster,
     clock,
     events,
+    measures,
     logged,
+    figures: () => [...controller.figures()],
     async restart() {
       await controller.close();
       controller = open();
@@ -327,4 +344,10 @@ function destination(entry: Json): [string, number] {
 
 function errorText(_key: string, value: unknown): unknown {
   return value instanceof Error ? value.stack : value;
+}
+
+function measureText(measure: Measure): string {
+  const seconds = Math.round(measure.milliseconds / 1000);
+  if (measure.of === 'step') return `step ${seconds}`;
+  return measure.of === 'state' ? `state ${measure.state} ${seconds}` : `release ${measure.outcome} ${seconds}`;
 }
