@@ -20,6 +20,8 @@ export type BenchCluster = {
   readonly connection: Connection;
   readonly authority: string;
   readonly token: string;
+  /** The path of the administrator's kubeconfig. */
+  readonly admin: string;
   kubectl(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Paths of kubeconfigs of the chart's service accounts. */
   accounts(): Promise<Readonly<Record<Half, string>>>;
@@ -49,6 +51,7 @@ export async function withCluster<T>(
     client,
     connection: connect({ kubeconfig: admin, env: {}, userAgent: 'bench' }),
     authority,
+    admin,
     token: JSON.parse(readFileSync(admin, 'utf8')).users[0].user.token,
     kubectl,
     async accounts() {

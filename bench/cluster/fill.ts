@@ -16,19 +16,34 @@ export async function fill(
   for (const name of namespacesFor(count)) {
     await post(connection, '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  let next = 0;
-  const news = setInterval(() => say(`  ${next} of ${count} Rollouts are created`), NEWS_MILLISECONDS);
-  const work = async (): Promise<void> => {
-    while (next < count) {
-      const index = next++;
-      for (const creation of creationsOf(index, withGateways)) await create(connection, creation);
+  const creations = (index: number) => creationsOf(index, withGateways);
+  let done = 0;
+  const news = setInterval(() => say(`  ${done} of ${count} Rollouts are created`), NEWS_MILLISECONDS);
+  function* counted(): Generator<Creation[]> {
+    for (let index = 0; index < count; index++) {
+      yield creations(index);
+      done = index;
     }
-  };
+  }
   try {
-    await Promise.all(Array.from({ length: CONNECTIONS }, work));
+    await createAll(connection, counted());
   } finally {
     clearInterval(news);
   }
+}
+
+/** Creates groups of objects at the same time, those of a group one after the other. */
+export async function createAll(
+  connection: Connection,
+  groups: Iterable<readonly Creation[]>,
+  connections = CONNECTIONS,
+): Promise<void> {
+  const left = groups[Symbol.iterator]();
+  const work = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true; next = left.next())
+      for (const creation of next.value) await create(connection, creation);
+  };
+  await Promise.all(Array.from({ length: connections }, work));
 }
 
 function create(connection: Connection, { resource, object }: Creation): Promise<void> {

@@ -2,9 +2,12 @@ import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { bundle, PROGRAM } from '../../build/bundle.ts';
 import { CHECKOUT, runFolder } from '../../test/cluster/settings.ts';
+import { measureCrowd } from './crowd.ts';
 import { measureLatency } from './latency.ts';
 import { type Options, readOptions } from './options.ts';
-import { latencyTable, sizeTable } from './report.ts';
+import { measureReleases } from './release-latency.ts';
+import { measureReleasing } from './releasing.ts';
+import { crowdTable, latencyTable, releasesTable, releasingTable, sizeTable } from './report.ts';
 import { measureSize, SIZES } from './size.ts';
 import type { SluiceProgram } from './sluice-process.ts';
 
@@ -21,13 +24,29 @@ async function main(options: Options): Promise<void> {
     const found = await measureLatency({ folder: join(folder, 'latency'), program, rounds: options.rounds, say });
     stdout.write(options.json ? `${JSON.stringify(found)}\n` : latencyTable(found));
   }
-  if (!options.parts.includes('size')) return;
-  const sizes = SIZES(options.rollouts);
-  const found = [];
-  for (const size of sizes) {
-    found.push(await measureSize({ folder: join(folder, `size-${sizes.indexOf(size)}`), program, size, say }));
+  if (options.parts.includes('size')) {
+    const sizes = SIZES(options.rollouts);
+    const found = [];
+    for (const size of sizes) {
+      found.push(await measureSize({ folder: join(folder, `size-${sizes.indexOf(size)}`), program, size, say }));
+    }
+    stdout.write(options.json ? `${JSON.stringify(found)}\n` : sizeTable(found));
   }
-  stdout.write(options.json ? `${JSON.stringify(found)}\n` : sizeTable(found));
+  if (options.parts.includes('releases')) {
+    const { releases } = options;
+    const found = await measureReleases({ folder: join(folder, 'releases'), program, releases, say });
+    stdout.write(options.json ? `${JSON.stringify(found)}\n` : releasesTable(found));
+  }
+  if (options.parts.includes('releasing')) {
+    const rollouts = options.releasing;
+    const found = await measureReleasing({ folder: join(folder, 'releasing'), program, rollouts, say });
+    stdout.write(options.json ? `${JSON.stringify(found)}\n` : releasingTable(found));
+  }
+  if (options.parts.includes('crowd')) {
+    const { crowd: rollouts, rounds } = options;
+    const found = await measureCrowd({ folder: join(folder, 'crowd'), program, rollouts, rounds, say });
+    stdout.write(options.json ? `${JSON.stringify(found)}\n` : crowdTable(found));
+  }
 }
 
 async function programOf({ fromSources, profiles }: Options, folder: string): Promise<SluiceProgram> {

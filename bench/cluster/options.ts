@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['latency', 'size'] as const;
+export const PARTS = ['latency', 'size', 'releases', 'releasing', 'crowd'] as const;
 export type Part = (typeof PARTS)[number];
 
 export type Options = {
@@ -9,6 +9,12 @@ export type Options = {
   readonly rounds: number;
   /** How many Rollouts there are, in turn. */
   readonly rollouts: readonly number[];
+  /** Releases of each style whose steps are timed. */
+  readonly releases: number;
+  /** Rollouts that release at once. */
+  readonly releasing: number;
+  /** Rollouts that are created at once, in one namespace. */
+  readonly crowd: number;
   /** Whether Sluice runs from its sources; else from the bundle, as in its image. */
   readonly fromSources: boolean;
   readonly json: boolean;
@@ -20,6 +26,9 @@ const FLAGS = {
   only: { type: 'string' },
   rounds: { type: 'string', default: '500' },
   rollouts: { type: 'string', default: '1000,10000' },
+  releases: { type: 'string', default: '20' },
+  releasing: { type: 'string', default: '200' },
+  crowd: { type: 'string', default: '5000' },
   sources: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   profiles: { type: 'string' },
@@ -38,6 +47,9 @@ export function readOptions(args: readonly string[]): Options {
     parts: PARTS.filter((part) => wanted?.includes(part) ?? true),
     rounds: count('--rounds', values.rounds),
     rollouts: values.rollouts.split(',').map((text) => count('--rollouts', text)),
+    releases: count('--releases', values.releases),
+    releasing: count('--releasing', values.releasing),
+    crowd: count('--crowd', values.crowd),
     fromSources: values.sources,
     json: values.json,
     profiles: values.profiles,

@@ -21,7 +21,12 @@ function namespaceOf(index: number): string {
 
 /** A Rollout with what it names, as `kubectl apply` makes them: with a last-applied text beside the object. */
 export function creationsOf(index: number, withGateways: boolean): Creation[] {
-  const [namespace, name] = [namespaceOf(index), `service-${String(index).padStart(5, '0')}`];
+  const name = `service-${String(index).padStart(5, '0')}`;
+  return creationsIn(namespaceOf(index), name, index, withGateways);
+}
+
+/** The same under names of one's own; `index` makes templates differ in size. */
+export function creationsIn(namespace: string, name: string, index: number, withGateways = false): Creation[] {
   const workload = [
     { resource: RESOURCES.deployment, object: applied(deployment(namespace, name, index)) },
     { resource: RESOURCES.rollout, object: applied(rollout(namespace, name, withGateways)) },
