@@ -40,7 +40,7 @@ test('each state that a release comes to wait in is an Event that says for what'
   expect(reasons(world).slice(5)).toEqual([
     ...['Progressing', 'StepUpgrade', 'StepTrafficRouting', 'StepPaused'],
     // Step 3 sets no traffic, and opens everything before its pods come: nothing of that is left for the end.
-    ...['Progressing', 'BeforeStepUpgrade', 'StepUpgrade', 'ResumeWorkload', 'ReleaseWorkloadControl', 'Completed'],
+    ...['Progressing', 'BeforeStepUpgrade', 'StepUpgrade', 'ResumeWorkload', 'Completed'],
   ]);
 });
 
