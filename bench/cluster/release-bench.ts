@@ -37,7 +37,7 @@ export type ReleaseBench = {
   status(shop: Released, body: JsonMap): Promise<void>;
 };
 
-const PATIENCE_SECONDS = 180;
+const PATIENCE_SECONDS = 120;
 
 export function withReleases<T>(
   { folder, program, say }: ReleaseBenchOptions,
@@ -71,7 +71,12 @@ export function withReleases<T>(
             });
           const creations = shops.map((shop) => releaseObjects(shop.namespace, shop.name, replicas, shop.strategy));
           await createAll(cluster.connection, creations);
-          await until('all workloads to be armed, and their pods to be ready', () => isPrepared(cluster, shops), 300);
+          await until('all workloads to be armed, and their pods to be ready', () => isPrepared(cluster, shops), 150);
+          await until('VirtualServices to be asked about', async () =>
+            JSON.stringify(await cluster.client.get(RESOURCES.mutatingWebhookConfiguration, name)).includes(
+              VIRTUAL_SERVICES.plural,
+            ),
+          );
         },
         async release({ namespace, name: workload }, version) {
           const options = { fieldManager: 'kubectl-set', isAnswerRead: false } as const;

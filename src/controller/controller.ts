@@ -22,6 +22,7 @@ import { createCanaryIngresses } from './release/canary-ingresses.ts';
 import { createReleases } from './release/releases.ts';
 import { createRoutings } from './release/routings.ts';
 import { openScenes } from './release/scenes.ts';
+import { sentOnce } from './release/sent-once.ts';
 import { createSteer } from './release/steer.ts';
 import { createSteerGateways } from './release/steer-gateways.ts';
 import { storedRollout } from './rollout-entry.ts';
@@ -201,10 +202,11 @@ export function openController(options: ControllerOptions): Controller {
   const decide = decideIn(isolate);
   const gatherer = createGatherer({ api, index, kinds, book, pins, decide, guard, routings, onShadowed });
   const scenes = openScenes({ watcher, index, clock, queue: enqueue });
-  const steer = createSteer({ api, decide, script: scriptOf });
-  const ingresses = createCanaryIngresses({ api, decide, script: scriptOf });
+  const writes = sentOnce(api, clock);
+  const steer = createSteer({ api: writes, decide, script: scriptOf });
+  const ingresses = createCanaryIngresses({ api: writes, decide, script: scriptOf });
   const steerGateways = createSteerGateways({ steer, ingresses });
-  const steering = { api, kinds, index, steer, steerGateways, script: scriptOf, clock };
+  const steering = { api: writes, kinds, index, steer, steerGateways, script: scriptOf, clock };
   const releases = createReleases({ ...steering, routings, scenes });
   const route = createRoutings({ ...steering, book: routings, gatherer, pins, event, onUse, queue: enqueue });
   const reconcile = createReconciler({
