@@ -8,6 +8,7 @@ import { RESOURCES } from '../kube/resource.ts';
 import type { Library } from '../lua/library.ts';
 import type { Script } from '../lua/script.ts';
 import { PINNED_LABEL, pinnedHash } from '../rollout/pinned-script.ts';
+import { isRoutingKey } from '../rollout/traffic-routing.ts';
 import { type Api, type Guard, type Log, type RecordEvent, TryAgain } from './api.ts';
 import type { Decide } from './dry-run.ts';
 import { figuresOf, type RolloutFigures } from './figures.ts';
@@ -275,7 +276,7 @@ export function openController(options: ControllerOptions): Controller {
   }
 
   async function work(key: string, attempt: Attempt): Promise<Again> {
-    const what: Work = key === SCRIPTS || key === PINS ? key : 'rollout';
+    const what: Work = key === SCRIPTS || key === PINS ? key : isRoutingKey(key) ? 'routing' : 'rollout';
     const begun = clock.monotonic();
     const tell = (result: Parameters<Measuring['worked']>[1]) =>
       measuring.worked(what, result, clock.monotonic() - begun);

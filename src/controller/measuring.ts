@@ -1,8 +1,11 @@
 import type { Measure } from '../release/measures.ts';
 import type { Style } from '../rewrite/directive.ts';
 
-/** What the controller works on: one Rollout, the user's scripts, or pinned scripts that nothing uses any more. */
-export const WORKS = ['rollout', 'scripts', 'pins'] as const;
+/**
+ * What the controller works on: one Rollout, one TrafficRouting, the user's scripts, or pinned scripts that nothing uses any
+ * more.
+ */
+export const WORKS = ['rollout', 'routing', 'scripts', 'pins'] as const;
 export type Work = (typeof WORKS)[number];
 
 /** How a piece of work ends: `again`: something was not there yet, or had changed in between; `failed`: anything else. */

@@ -473,14 +473,17 @@ function paused(look: Look): Decision {
   });
 }
 
-/** People are told of each state that a release comes to wait in; those that it goes through at once are no news. */
+/**
+ * People are told of each state that a release comes to wait in; those that it goes through at once are no news, and what
+ * keeps it from beginning is told in another way.
+ */
 function arrival(
   before: ReleaseRecord | undefined,
-  { record, message }: Extract<Decision, { kind: 'stay' }>,
+  { record, message, isBlocked }: Extract<Decision, { kind: 'stay' }>,
 ): ReleaseEvent[] {
   const isThere =
     before?.step === record.step && before.outcome === record.outcome && placeOf(before) === placeOf(record);
-  return isThere ? [] : [{ type: 'Normal', reason: placeOf(record), note: message }];
+  return isThere || isBlocked ? [] : [{ type: 'Normal', reason: placeOf(record), note: message }];
 }
 
 /** Where a release stands, in its most telling word. */
