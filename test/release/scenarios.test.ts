@@ -683,8 +683,7 @@ test.each(styles)(
     world.release('v3');
     await world.pass(20);
     world.cluster.webhook = 'answers';
-    await world.pass(20);
-    expect(world.ready()['v1']).toBe(10);
+    await world.until('the old version at full size', () => world.ready()['v1'] === 10, 60);
     expect(world.status()['release']).toMatchObject({
       canaryTemplate: templateHash(at(world.cluster.read(RESOURCES.deployment, WEB), ['spec', 'template'])),
     });
