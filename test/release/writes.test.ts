@@ -38,7 +38,7 @@ test.each<[string, JsonMap, number]>([
   [
     'blue-green',
     { blueGreen: { steps: [...STEPS.slice(0, 2), { traffic: '100%', replicas: '100%' }], trafficRoutings: [ROUTING] } },
-    22,
+    23,
   ],
 ])('%s: no write is sent again before what it did can be seen, and a step needs few', async (_, strategy, most) => {
   const world = await openWorld({ strategy, replicas: 5 });
