@@ -52,6 +52,8 @@ export const ANNOTATIONS = {
   podMetadata: 'sluice.dev/pod-metadata',
   /** On ReplicaSets, by the native controller: how many pods the Deployment asks for. */
   desiredReplicas: 'deployment.kubernetes.io/desired-replicas',
+  /** On objects of ours: the Rollout that they are there for, and the object itself, as JSON (see `made-for.ts`). */
+  madeFor: 'sluice.dev/made-for',
   /** On objects of ours: the directive that they were made by, and the content of the object that they follow. */
   madeBy: 'sluice.dev/made-by',
   madeFrom: 'sluice.dev/made-from',
@@ -82,7 +84,7 @@ export const LABELS = {
   stableRevision: 'rollouts.kruise.io/stable-revision',
   canaryDeployment: 'rollouts.kruise.io/canary-deployment',
   noNeedUpdate: 'rollouts.kruise.io/no-need-update',
-  /** On objects of ours: the name of the Rollout that they are there for. */
+  /** On objects of ours: the name of the Rollout that they are there for, cut where it is long. It proves nothing. */
   rollout: 'sluice.dev/rollout',
   podTemplateHash: 'pod-template-hash',
   controllerRevisionHash: 'controller-revision-hash',

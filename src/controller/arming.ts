@@ -26,7 +26,7 @@ export async function arm(api: Api, arming: Arming): Promise<void> {
       if (outcomeOf(error) === 'gone') return; // the watch brings it
       if (outcomeOf(error) !== 'conflict') throw error;
     }
-    const fresh = seen(await api.get(resource, name));
+    const fresh = seen(await api.get(resource, name), resource.kind);
     if (fresh.uid !== arming.seen.uid) throw new TryAgain(`${resource.kind} ${name.name} has been made anew`);
     current = { ...current, seen: fresh, workloadType: fresh.workloadType === '' ? arming.workloadType : undefined };
     if (!needsArming(current)) return;
@@ -40,7 +40,7 @@ export async function disarm(api: Api, { resource, seen: before, directive }: Ca
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
       const object = await api.get(resource, name);
-      const now = seen(object);
+      const now = seen(object, resource.kind);
       const present = now.directives.find(({ key }) => key === directive.key);
       if (now.uid !== before.uid || present?.isArmed !== true || present.text !== directive.text) return;
       const label =

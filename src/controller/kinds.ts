@@ -2,7 +2,6 @@ import { equal } from '../json/equal.ts';
 import type { Json } from '../json/value.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Resource } from '../kube/resource.ts';
-import { rolloutLabel } from '../rewrite/directive.ts';
 import { type GroupKind, kindKey } from './references.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { type CarriedDirective, isSameButVersion, type Seen, seen } from './seen.ts';
@@ -91,7 +90,7 @@ type WatchedKind = {
   state: { readonly state: WatchState; readonly message: string };
   /** Rollout key → keys of the objects (`namespace/name`) that carry a directive of it. */
   readonly carriers: Map<string, Map<string, Seen>>;
-  /** Namespace and label of a Rollout → the objects of ours that are there for it, by their keys. */
+  /** Rollout key → the objects of ours that are there for it, by their keys. */
   readonly made: Map<string, Map<string, Seen>>;
   /** Script hash → how many directives name it. */
   readonly scripts: Map<string, number>;
@@ -226,7 +225,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     const watch: Watch<Seen> = watcher.watch({
       resource,
       metadataOnly: true,
-      trim: (object) => seen(object, !entry.isWorkload),
+      trim: (object) => seen(object, resource.kind, !entry.isWorkload),
       onChange: (change) => entry.watch === watch && receive(entry, change),
       onState: () => entry.watch === watch && follow(entry),
     });
@@ -274,11 +273,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     const object = after ?? before;
     if (object === undefined) return;
     queue(index.naming({ ...entry.kind, name: object.name }, object.namespace));
-    queue(
-      [before, after].flatMap((state) =>
-        state?.made === undefined ? [] : [madeKey(state.namespace, state.made.rollout)],
-      ),
-    );
+    queue([before, after].flatMap((state) => state?.made?.rollout ?? []));
     queue([before, after].flatMap((state) => state?.directives.flatMap(({ rollout }) => rollout?.key ?? []) ?? []));
     linger(entry);
   }
@@ -286,7 +281,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
   function carry(entry: WatchedKind, object: Seen, count: 1 | -1): void {
     const objectKey = `${object.namespace}/${object.name}`;
     if (object.made !== undefined) {
-      const key = madeKey(object.namespace, object.made.rollout);
+      const { rollout: key } = object.made;
       const objects = entry.made.get(key) ?? new Map<string, Seen>();
       if (count === 1) entry.made.set(key, objects.set(objectKey, object));
       else objects.delete(objectKey);
@@ -330,15 +325,12 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
             .flatMap((directive) => (resource === undefined ? [] : [{ kind, resource, seen: object, directive }])),
         ),
       ),
-    madeFor(rolloutKey) {
-      const [namespace = '', name = ''] = rolloutKey.split('/');
-      const key = madeKey(namespace, rolloutLabel(name));
-      return [...kinds.values()].flatMap(({ resource, made }) =>
-        [...(made.get(key)?.values() ?? [])].flatMap((object) =>
+    madeFor: (rolloutKey) =>
+      [...kinds.values()].flatMap(({ resource, made }) =>
+        [...(made.get(rolloutKey)?.values() ?? [])].flatMap((object) =>
           resource === undefined ? [] : [{ resource, seen: object }],
         ),
-      );
-    },
+      ),
     inUse: () =>
       [...kinds.values()].filter(isInUse).map((entry) => {
         const isCarried = entry.carriers.size > 0 || (isUnknown(entry) ? undefined : false);
@@ -365,11 +357,6 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
       for (const entry of [...kinds.values()]) stop(entry);
     },
   };
-}
-
-/** Of a Rollout with a short name its own key. */
-function madeKey(namespace: string, label: string): string {
-  return `${namespace}/${label}`;
 }
 
 function refusal({ state }: { readonly state: WatchState }): WatchState | undefined {

@@ -49,13 +49,16 @@ function observe(situation: Situation): Observed {
     ),
   );
   const text = directiveText(situation.directive);
-  const workload = seen({
-    metadata: {
-      ...{ namespace: 'shop', name: 'web', uid: 'workload', resourceVersion: '9' },
-      annotations: text === undefined ? {} : { [directiveKey('web')]: text },
-      labels: { 'rollouts.kruise.io/workload-type': situation.label },
+  const workload = seen(
+    {
+      metadata: {
+        ...{ namespace: 'shop', name: 'web', uid: 'workload', resourceVersion: '9' },
+        annotations: text === undefined ? {} : { [directiveKey('web')]: text },
+        labels: { 'rollouts.kruise.io/workload-type': situation.label },
+      },
     },
-  });
+    'Deployment',
+  );
   const resolution = (kind: string): Resolution => {
     if (kind === 'Deployment') {
       return situation.workloadThere

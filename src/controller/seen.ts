@@ -4,6 +4,7 @@ import { parseJson } from '../json/text.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { directiveKey, glanceAt } from '../rewrite/directive.ts';
 import { ownOf } from '../rewrite/own-keys.ts';
+import { madeFor } from '../rollout/made-for.ts';
 
 /** A directive that an object carries. */
 export type CarriedDirective = {
@@ -31,14 +32,14 @@ export type Seen = {
   readonly hasOriginal: boolean;
   /** Label `rollouts.kruise.io/workload-type`, empty without. */
   readonly workloadType: string;
-  /** Of an object of ours: the Rollout that it is for, the directive that it was made by, and the content of what it follows. */
+  /** Of an object of ours: the Rollout that it is for (`namespace/name`), the directive that it was made by, and the content of what it follows. */
   readonly made: { readonly rollout: string; readonly by: string; readonly from: string } | undefined;
 };
 
 const NO_DIRECTIVES: readonly CarriedDirective[] = [];
 
 /** Takes what is kept of an object, as it arrives; of gateway objects also what tells a new content from a new status. */
-export function seen(object: JsonMap, isGateway = false): Seen {
+export function seen(object: JsonMap, kind: string, isGateway = false): Seen {
   const metadata = member(object, 'metadata');
   const namespace = stringAt(metadata, 'namespace') ?? '';
   const directives = [...ownOf(object).directives].map(([key, text]) => carried(key, text, namespace));
@@ -52,12 +53,12 @@ export function seen(object: JsonMap, isGateway = false): Seen {
     directives: directives.length === 0 ? NO_DIRECTIVES : directives,
     hasOriginal: stringAt(metadata, 'annotations', ANNOTATIONS.original) !== undefined,
     workloadType: stringAt(metadata, 'labels', LABELS.workloadType) ?? '',
-    made: madeOf(metadata),
+    made: madeOf(metadata, kind),
   };
 }
 
-function madeOf(metadata: Json | undefined): Seen['made'] {
-  const rollout = stringAt(metadata, 'labels', LABELS.rollout);
+function madeOf(metadata: Json | undefined, kind: string): Seen['made'] {
+  const rollout = madeFor(metadata, kind);
   if (rollout === undefined) return undefined;
   const [by, from] = [ANNOTATIONS.madeBy, ANNOTATIONS.madeFrom].map((key) => stringAt(metadata, 'annotations', key));
   return { rollout, by: by ?? '', from: from ?? '' };
@@ -103,6 +104,7 @@ export function isSameButVersion(a: Seen, b: Seen): boolean {
     a.isDeleting === b.isDeleting &&
     a.hasOriginal === b.hasOriginal &&
     a.workloadType === b.workloadType &&
+    a.made?.rollout === b.made?.rollout &&
     a.made?.by === b.made?.by &&
     a.made?.from === b.made?.from &&
     a.directives.length === b.directives.length &&

@@ -1,7 +1,7 @@
 import { canaryName, LABELS } from '../api/names.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
-import { rolloutLabel } from '../rewrite/directive.ts';
 import { copiedMetadata } from './copied-metadata.ts';
+import { type Beneficiary, ownMarks } from './made-for.ts';
 
 /** Labels and annotations that a Rollout puts on pods of the new version (`patchPodTemplateMetadata`). */
 export type PodMetadata = { readonly labels?: JsonMap; readonly annotations?: JsonMap };
@@ -18,12 +18,13 @@ export function canaryDeployment(
   ownSpec: JsonMap,
   replicas: number,
   podMetadata: PodMetadata,
-  rollout: string,
+  rollout: Beneficiary,
 ): JsonMap {
   const spec = isMap(workload['spec']) ? workload['spec'] : {};
   const name = stringAt(workload, 'metadata', 'name') ?? '';
   const own = { [LABELS.canaryDeployment]: name };
-  const { labels = {} } = copiedMetadata(workload['metadata']);
+  const { labels } = copiedMetadata(workload['metadata']);
+  const marks = ownMarks(rollout, 'Deployment', canaryName(name));
   const { paused: _1, template, selector, ...rest } = spec;
   const { paused: _2, ...settings } = ownSpec;
   return {
@@ -32,7 +33,8 @@ export function canaryDeployment(
     metadata: {
       name: canaryName(name),
       namespace: stringAt(workload, 'metadata', 'namespace') ?? '',
-      labels: { ...labels, ...own, [LABELS.rollout]: rolloutLabel(rollout) },
+      labels: { ...labels, ...own, ...marks.labels },
+      annotations: marks.annotations,
     },
     spec: {
       ...rest,

@@ -1,7 +1,7 @@
 import { canaryName, LABELS } from '../api/names.ts';
 import { isList, isMap, type Json, type JsonMap, stringAt } from '../json/value.ts';
-import { rolloutLabel } from '../rewrite/directive.ts';
 import { copiedMetadata } from './copied-metadata.ts';
+import { type Beneficiary, ownMarks } from './made-for.ts';
 
 /**
  * Fields of a Service that make one reachable from outside the cluster or are given out by the API server: two Services
@@ -20,19 +20,26 @@ const NOT_COPIED = new Set([
  * @param selector the stable Service's selector without what Sluice adds to it.
  * @param podTemplateHash the label value of the new version's pods.
  */
-export function canaryService(stable: JsonMap, selector: JsonMap, podTemplateHash: string, rollout: string): JsonMap {
+export function canaryService(
+  stable: JsonMap,
+  selector: JsonMap,
+  podTemplateHash: string,
+  rollout: Beneficiary,
+): JsonMap {
   const spec = isMap(stable['spec']) ? stable['spec'] : {};
-  const { labels = {}, annotations } = copiedMetadata(stable['metadata']);
+  const { labels, annotations } = copiedMetadata(stable['metadata']);
+  const name = canaryName(stringAt(stable, 'metadata', 'name') ?? '');
+  const own = ownMarks(rollout, 'Service', name);
   const kept = Object.entries(spec).filter(([key]) => !NOT_COPIED.has(key));
   const isHeadless = spec['clusterIP'] === 'None';
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
-      name: canaryName(stringAt(stable, 'metadata', 'name') ?? ''),
+      name,
       namespace: stringAt(stable, 'metadata', 'namespace') ?? '',
-      labels: { ...labels, [LABELS.rollout]: rolloutLabel(rollout) },
-      ...(annotations === undefined ? {} : { annotations }),
+      labels: { ...labels, ...own.labels },
+      annotations: { ...annotations, ...own.annotations },
     },
     spec: {
       ...Object.fromEntries(kept),

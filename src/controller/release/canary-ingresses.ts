@@ -1,5 +1,5 @@
 import type { Rollout } from '../../api/generated.ts';
-import { ANNOTATIONS, LABELS } from '../../api/names.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { mergePatch } from '../../json/merge-patch.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../../json/value.ts';
 import { outcomeOf } from '../../kube/api-error.ts';
@@ -7,10 +7,11 @@ import { resourceVersionOf } from '../../kube/client.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import type { Script } from '../../lua/script.ts';
 import { scriptHashesOf, type Write } from '../../rewrite/decide.ts';
-import { directiveKey, rolloutLabel } from '../../rewrite/directive.ts';
+import { directiveKey } from '../../rewrite/directive.ts';
 import type { Operation } from '../../rewrite/operations.ts';
 import { isOwnKey } from '../../rewrite/own-keys.ts';
 import { canaryIngress } from '../../rollout/canary-ingress.ts';
+import { type Beneficiary, ownMarks } from '../../rollout/made-for.ts';
 import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
 import type { Decide } from '../dry-run.ts';
 import { contentOf } from '../seen.ts';
@@ -68,7 +69,9 @@ export function createCanaryIngresses({ api, decide, script }: CanaryIngressOpti
         const services = placed.target.routes.map(({ stableService }) => stableService).join(', ');
         throw new Denied(`Ingress ${labelOf(stable)}: none of its paths leads to Service ${services}`);
       }
-      const whole = marked(await rewritten(base, directiveKey(name), directive), name, directive, seen.content);
+      const beneficiary = { namespace, name, uid: rollout.metadata.uid ?? '' };
+      const plain = await rewritten(base, directiveKey(name), directive);
+      const whole = marked(plain, beneficiary, directive, seen.content);
       if (canary === undefined) {
         await createOwn(api, RESOURCES.ingress, whole);
         return;
@@ -92,16 +95,18 @@ function written(object: JsonMap): JsonMap {
 }
 
 /** It is written as it is to be, so that nothing has to be rewritten at admission; it says whose it is and of what. */
-function marked(object: JsonMap, rollout: string, by: string, from: string): JsonMap {
+function marked(object: JsonMap, rollout: Beneficiary, by: string, from: string): JsonMap {
   const metadata = mapAt(object, 'metadata');
+  const own = ownMarks(rollout, 'Ingress', stringAt(metadata, 'name') ?? '');
   const annotations = Object.entries(mapAt(metadata, 'annotations')).filter(([key]) => !isOwnKey(key));
   return {
     ...object,
     metadata: {
       ...metadata,
-      labels: { ...mapAt(metadata, 'labels'), [LABELS.rollout]: rolloutLabel(rollout) },
+      labels: { ...mapAt(metadata, 'labels'), ...own.labels },
       annotations: {
         ...Object.fromEntries(annotations),
+        ...own.annotations,
         [ANNOTATIONS.madeBy]: by,
         [ANNOTATIONS.madeFrom]: from,
       },

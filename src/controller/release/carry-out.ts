@@ -12,13 +12,14 @@ import { type Directive, directiveKey, encodeDirective, FORMAT } from '../../rew
 import { canaryDeployment } from '../../rollout/canary-deployment.ts';
 import { canaryService } from '../../rollout/canary-service.ts';
 import { armedDirective, styleOf } from '../../rollout/directives.ts';
+import type { Beneficiary } from '../../rollout/made-for.ts';
 import { encodeHold, holdKey } from '../../rollout/traffic-routing.ts';
 import { type Api, FIELD_MANAGER } from '../api.ts';
 import type { StoredRouting } from '../routing-entry.ts';
 import { contentOf } from '../seen.ts';
 import { type GatewayObject, gatewayTraffic, isDestination } from './gateways.ts';
 import { ownSelector, pinOf } from './observe.ts';
-import { createOwn, foreignText, isMadeFor } from './own-objects.ts';
+import { createOwn, foreignText, isServiceFor } from './own-objects.ts';
 import type { Scene } from './scenes.ts';
 import { changed, gone, writePods, writeSets } from './sets.ts';
 import { Denied, type Steer } from './steer.ts';
@@ -85,7 +86,7 @@ export function createCarryOut({
     const object = await api.get(RESOURCES.deployment, { namespace, name: workloadName });
     if (contentOf(object['metadata']) !== seen.content) throw changed('Deployment', namespace, workloadName);
     const podMetadata = rollout.spec?.strategy.canary?.patchPodTemplateMetadata ?? {};
-    const made = canaryDeployment(object, seen.own.fields, wish.replicas, podMetadata, rollout.metadata.name ?? '');
+    const made = canaryDeployment(object, seen.own.fields, wish.replicas, podMetadata, beneficiary(stage));
     await createOwn(api, RESOURCES.deployment, made);
   }
 
@@ -111,7 +112,7 @@ export function createCarryOut({
     for (const { service } of settingsOf(rollout).routings) {
       const stable = scene.service(service);
       const present = scene.service(canaryName(service));
-      const isOurs = present !== undefined && isMadeFor(present, rollout);
+      const isOurs = present !== undefined && isServiceFor(present, rollout);
       if (wish === 'absent') {
         if (present === undefined || !isOurs) continue;
         const uid = stringAt(present, 'metadata', 'uid') ?? '';
@@ -119,7 +120,7 @@ export function createCarryOut({
         continue;
       }
       if (stable === undefined) continue;
-      const made = canaryService(stable, ownSelector(stable, rollout), wish, rollout.metadata.name ?? '');
+      const made = canaryService(stable, ownSelector(stable, rollout), wish, beneficiary(stage));
       if (present === undefined) await createOwn(api, RESOURCES.service, made);
       else if (!isOurs) throw new Denied(foreignText('Service', namespace, canaryName(service)));
       else await update(RESOURCES.service, present, made);
@@ -217,6 +218,10 @@ function workloadDirective(wish: Exclude<Wish['workload'], string>, present: Dir
       ...(onDelete === undefined ? {} : { onDelete }),
     },
   };
+}
+
+function beneficiary({ rollout: { metadata }, namespace }: Stage): Beneficiary {
+  return { namespace, name: metadata.name ?? '', uid: metadata.uid ?? '' };
 }
 
 function pinDirective(podTemplateHash: string, continues: boolean, { rollout, record }: Stage): Directive {

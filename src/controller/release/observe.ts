@@ -8,7 +8,7 @@ import { ownOf } from '../../rewrite/own-keys.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import { contentOf, type Seen } from '../seen.ts';
 import { type GatewayObject, gatewayTraffic, gatewayWeight, isDestination, isGatewayInEffect } from './gateways.ts';
-import { isMadeFor } from './own-objects.ts';
+import { isServiceFor } from './own-objects.ts';
 import type { DeploymentSeen, ReplicaSetSeen } from './scene-objects.ts';
 import type { Scene } from './scenes.ts';
 
@@ -113,7 +113,7 @@ function replicaSet(seen: ReplicaSetSeen, scene: Scene): ReplicaSet {
 export function servicePair(name: string, { rollout, scene, isVerified }: Sight): ServicePair {
   const service = scene.service(name);
   const canary = scene.service(canaryName(name));
-  const isOurs = canary !== undefined && isMadeFor(canary, rollout);
+  const isOurs = canary !== undefined && isServiceFor(canary, rollout);
   return {
     stable: name,
     pin: service && pinOf(service, rollout),

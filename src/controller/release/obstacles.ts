@@ -3,14 +3,13 @@ import { canaryName } from '../../api/names.ts';
 import { isMap, type JsonMap, member } from '../../json/value.ts';
 import { RESOURCES } from '../../kube/resource.ts';
 import { settingsOf } from '../../release/settings.ts';
-import { rolloutLabel } from '../../rewrite/directive.ts';
 import { styleOf } from '../../rollout/directives.ts';
 import { isRoutingKey } from '../../rollout/traffic-routing.ts';
 import type { Kinds } from '../kinds.ts';
 import type { Observed } from '../plan.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
 import { ownSelector, selectingLabels } from './observe.ts';
-import { foreignText, isMadeFor } from './own-objects.ts';
+import { foreignText, isServiceFor } from './own-objects.ts';
 import type { Scene } from './scenes.ts';
 
 /** What a release is about to be carried out on. */
@@ -52,20 +51,20 @@ function controlledWorkload({ namespace, workloadName, scene }: Ground): string 
 }
 
 /** An object of somebody else that has the name of one of ours is never taken over. */
-function foreignObject({ rollout, namespace, workloadName, observed, scene, kinds }: Ground): string | undefined {
+function foreignObject({ rollout, key, namespace, workloadName, observed, scene, kinds }: Ground): string | undefined {
   const extra = canaryName(workloadName);
   if (styleOf(rollout) === 'canary' && scene.deployment(extra)?.canaryOf === '')
     return foreignText('Deployment', namespace, extra);
   for (const service of settingsOf(rollout).hasCanaryServices ? stableServices(rollout) : []) {
     const canary = scene.service(canaryName(service));
-    if (canary !== undefined && !isMadeFor(canary, rollout))
+    if (canary !== undefined && !isServiceFor(canary, rollout))
       return foreignText('Service', namespace, canaryName(service));
   }
   for (const { placed } of observed.scripts) {
     const { request, name: stable } = placed.target;
     if (request.contract !== 'ingress') continue;
     const canary = kinds.of(RESOURCES.ingress).get(namespace, canaryName(stable));
-    if (canary !== undefined && canary.made?.rollout !== rolloutLabel(rollout.metadata.name ?? ''))
+    if (canary !== undefined && canary.made?.rollout !== key)
       return foreignText('Ingress', namespace, canaryName(stable));
   }
   return undefined;

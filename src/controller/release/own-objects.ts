@@ -1,9 +1,8 @@
 import type { Rollout } from '../../api/generated.ts';
-import { LABELS } from '../../api/names.ts';
 import { type JsonMap, stringAt } from '../../json/value.ts';
 import { outcomeOf } from '../../kube/api-error.ts';
 import type { Resource } from '../../kube/resource.ts';
-import { rolloutLabel } from '../../rewrite/directive.ts';
+import { madeFor } from '../../rollout/made-for.ts';
 import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
 import { Denied } from './steer.ts';
 
@@ -18,19 +17,15 @@ export async function createOwn(api: Api, resource: Resource, object: JsonMap): 
     if (outcomeOf(error) !== 'exists') throw error;
     const [namespace = '', name = ''] = ['namespace', 'name'].map((key) => stringAt(object, 'metadata', key));
     const present = await api.get(resource, { namespace, name });
-    if (ownerOf(present) !== ownerOf(object)) throw new Denied(foreignText(resource.kind, namespace, name));
+    const [ours, theirs] = [object, present].map((each) => madeFor(each['metadata'], resource.kind));
+    if (theirs !== ours) throw new Denied(foreignText(resource.kind, namespace, name));
     throw new TryAgain(`${resource.kind} ${namespace}/${name} has just been made`);
   }
 }
 
-/** Whether an object is one of ours, and there for this Rollout. */
-export function isMadeFor(object: JsonMap, { metadata }: Pick<Rollout, 'metadata'>): boolean {
-  return ownerOf(object) === rolloutLabel(metadata.name ?? '');
-}
-
-/** What names the Rollout that an object of ours is there for; undefined for others' objects. */
-function ownerOf(object: JsonMap): string | undefined {
-  return stringAt(object, 'metadata', 'labels', LABELS.rollout);
+/** Whether a Service is one of ours, and there for this Rollout. */
+export function isServiceFor(service: JsonMap, { metadata }: Pick<Rollout, 'metadata'>): boolean {
+  return madeFor(service['metadata'], 'Service') === `${stringAt(service, 'metadata', 'namespace')}/${metadata.name}`;
 }
 
 export function foreignText(kind: string, namespace: string, name: string): string {

@@ -6,6 +6,7 @@ import { type Directive, directiveKey, readDirective } from '../../rewrite/direc
 import { CorruptOriginal, decodeOriginal } from '../../rewrite/original.ts';
 import { ownOf } from '../../rewrite/own-keys.ts';
 import { templateHash } from '../../rewrite/template.ts';
+import { madeFor } from '../../rollout/made-for.ts';
 import { metadataTexts, type PodMetadata, selectorKeys } from '../../rollout/pod-metadata.ts';
 import { contentOf } from '../seen.ts';
 
@@ -37,7 +38,7 @@ export type DeploymentSeen = {
   readonly resumed: string;
   /** Labels by which it selects its pods. */
   readonly selectingLabels: readonly string[];
-  /** The Rollout whose canary Deployment this is; empty for users' own. */
+  /** The workload whose canary Deployment this is; empty for users' own. */
   readonly canaryOf: string;
   readonly updated: number;
   readonly available: number;
@@ -114,7 +115,10 @@ export function deploymentSeen(object: JsonMap): DeploymentSeen {
     controller: [stringAt(controllerOf(metadata), 'kind'), stringAt(controllerOf(metadata), 'name')].join(' ').trim(),
     resumed: stringAt(metadata, 'annotations', ANNOTATIONS.resume) ?? '',
     selectingLabels: [...selectorKeys(member(spec, 'selector'))],
-    canaryOf: stringAt(metadata, 'labels', LABELS.canaryDeployment) ?? '',
+    canaryOf:
+      madeFor(metadata, 'Deployment') === undefined
+        ? ''
+        : (stringAt(metadata, 'labels', LABELS.canaryDeployment) ?? ''),
     updated: numberAt(status, 'updatedReplicas'),
     available: numberAt(status, 'availableReplicas'),
     total: numberAt(status, 'replicas'),

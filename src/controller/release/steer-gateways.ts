@@ -4,7 +4,7 @@ import { RESOURCES } from '../../kube/resource.ts';
 import type { Script } from '../../lua/script.ts';
 import { isSameTraffic } from '../../release/network.ts';
 import type { GatewayTraffic } from '../../release/observed.ts';
-import { directiveKey, encodeDirective, readDirective, rolloutLabel } from '../../rewrite/directive.ts';
+import { directiveKey, encodeDirective, readDirective } from '../../rewrite/directive.ts';
 import type { Kinds } from '../kinds.ts';
 import { type Observed, usedScript } from '../plan.ts';
 import type { Seen } from '../seen.ts';
@@ -26,7 +26,7 @@ export function gatewayObjects(
   const key = directiveKey(name);
   const canaryOf = (stable: string): Seen | undefined => {
     const beside = kinds.of(RESOURCES.ingress).get(namespace, canaryName(stable));
-    return beside?.made?.rollout === rolloutLabel(name) ? beside : undefined;
+    return beside?.made?.rollout === `${namespace}/${name}` ? beside : undefined;
   };
   return observed.scripts.map(({ placed, choice }) => {
     const resolution = observed.references.find(
