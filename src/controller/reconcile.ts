@@ -63,9 +63,10 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     }
     written.delete(entry.key);
     await letGo(entry);
-    const left = await clear(entry);
-    if (left !== undefined) return left;
-    releases.leave(entry.key);
+    if (rollout === undefined) return unreadable(entry, plan);
+    const left = await clear(entry, rollout);
+    if (left.state === 'first') return left.again;
+    if (left.state === 'nothing') releases.leave(entry.key);
     // Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
     // something else fails; the failure comes last.
     const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
@@ -76,7 +77,16 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       await report(entry, { generation, findings: all, phase, message, steps: stepCount(entry) });
     }
     if (applied.status === 'rejected') throw applied.reason;
-    return plan.afterMilliseconds === undefined ? {} : { afterMilliseconds: plan.afterMilliseconds };
+    return soonest(plan.afterMilliseconds, left.again.afterMilliseconds);
+  }
+
+  /** A Rollout of a newer version, say: it is there, and nobody knows what it asks for. All that it has stays as it is. */
+  async function unreadable(entry: RolloutEntry, { findings, message, ...plan }: Plan): Promise<Again> {
+    const { generation, status, isDeleting } = entry.stored;
+    const before = stringAt(status, 'phase') ?? 'Healthy';
+    const phase = before === 'Healthy' ? plan.phase : before;
+    if (!isDeleting) await report(entry, { generation, findings, phase, message });
+    return {};
   }
 
   /** The record comes first: what a crash leaves undone is done again by what it says. */
@@ -107,8 +117,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     for (const measure of measuresOf(before, record)) measuring.released(style, measure);
     await turn.carryOut();
     if (record.reason === 'Completed') await letGo(entry);
-    const times = [afterMilliseconds, countsDue > 0 ? countsDue : undefined].filter((time) => time !== undefined);
-    return times.length === 0 ? {} : { afterMilliseconds: Math.min(...times) };
+    return soonest(afterMilliseconds, countsDue > 0 ? countsDue : undefined);
   }
 
   /** Rollouts that OpenKruise had before us bear its finalizer, and would never go. Sluice needs none. */
@@ -128,13 +137,16 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
   }
 
   /** A Rollout that was deleted and created again does not know what the one before has left where no release runs. */
-  async function clear({ key, rollout }: RolloutEntry): Promise<Again | undefined> {
-    const isClear =
-      kinds.madeFor(key).length === 0 && kinds.carriersOf(key).every(({ directive }) => directive.isArmed);
-    if (isClear) return undefined;
-    const { state, afterMilliseconds } = await releases.abandoned(key, rollout?.spec?.workloadRef.name);
-    if (state === 'over') return undefined;
-    return afterMilliseconds === undefined ? {} : { afterMilliseconds };
+  async function clear({ key }: RolloutEntry, rollout: Rollout): Promise<Remains> {
+    const active = kinds.carriersOf(key).filter(({ directive }) => !directive.isArmed);
+    if (kinds.madeFor(key).length === 0 && active.length === 0) return { state: 'nothing', again: {} };
+    const named = rollout.spec?.workloadRef;
+    const { state, held, afterMilliseconds } = await releases.abandoned(key, named?.name);
+    if (state === 'over') return { state: 'nothing', again: {} };
+    if (held !== undefined && held.seen.name !== named?.name) tellLeft(held, renamedText(key));
+    // What another workload waits for is no reason to leave the one unarmed that the Rollout names now.
+    const isBeside = active.some(({ resource, seen }) => resource.kind === named?.kind && seen.name !== named.name);
+    return { state: isBeside ? 'beside' : 'first', again: soonest(afterMilliseconds) };
   }
 
   async function applyPlan(entry: RolloutEntry, plan: Plan): Promise<void> {
@@ -153,19 +165,18 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     const { disarm: armed } = planGone(kinds.carriersOf(key));
     for (const carrier of armed) await disarm(api, carrier);
     const { state, held, afterMilliseconds } = await releases.abandoned(key);
-    if (held !== undefined) tellLeft(key, held);
+    if (held !== undefined) tellLeft(held, goneText(key));
     if (state === 'over') {
       onUse(key, undefined);
       releases.leave(key);
     }
-    return afterMilliseconds === undefined ? {} : { afterMilliseconds };
+    return soonest(afterMilliseconds);
   }
 
-  function tellLeft(key: string, { resource, seen }: Carrier): void {
+  function tellLeft({ resource, seen }: Carrier, note: string): void {
     if (told.has(seen.uid)) return;
     told.add(seen.uid);
     const { namespace, name, uid } = seen;
-    const note = `Rollout ${key} is gone in the middle of a release: the new version is held until you decide; create the Rollout again to go on, let it come out with kubectl sluice resume, or take it back with kubectl sluice undo`;
     log.warn({ kind: resource.kind, namespace, name }, note);
     const regarding = { apiVersion: apiVersionOf(resource), kind: resource.kind, namespace, name, uid };
     event(regarding, { type: 'Warning', reason: 'RolloutGone', action: 'Reconcile', note });
@@ -222,6 +233,25 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       throw error;
     }
   };
+}
+
+/**
+ * What another Rollout of the same name has left. `first`: it comes before everything else. `beside`: it is another
+ * workload's, and in nobody's way.
+ */
+type Remains = { readonly state: 'nothing' | 'first' | 'beside'; readonly again: Again };
+
+function soonest(...milliseconds: readonly (number | undefined)[]): Again {
+  const times = milliseconds.filter((time) => time !== undefined);
+  return times.length === 0 ? {} : { afterMilliseconds: Math.min(...times) };
+}
+
+function goneText(key: string): string {
+  return `Rollout ${key} is gone in the middle of a release: the new version is held until you decide; create the Rollout again to go on, let it come out with kubectl sluice resume, or take it back with kubectl sluice undo`;
+}
+
+function renamedText(key: string): string {
+  return `Rollout ${key} names another workload since the middle of a release of this one: the new version is held until you decide; apply the old version to take it back, or name this workload again to go on`;
 }
 
 /** What keeps a release from beginning, and is told of by no condition of its own, is told once in these words. */

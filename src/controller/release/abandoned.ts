@@ -154,7 +154,7 @@ type Left = {
   readonly services: readonly Carrier[];
   readonly gateways: readonly Carrier[];
   readonly made: ReturnType<Kinds['madeFor']>;
-  /** Services that are pinned, or have a canary Service. */
+  /** Services that are there and are pinned, or have a canary Service. */
   readonly stableServices: readonly string[];
 };
 
@@ -164,7 +164,8 @@ function leftOf(rolloutKey: string, kinds: Kinds, scenes: Scenes, workloadName: 
   const made = kinds.madeFor(rolloutKey);
   if (active.length === 0 && made.length === 0) return undefined;
   const [namespace = '', name = ''] = rolloutKey.split('/');
-  const scene = scenes.of(namespace, rolloutKey);
+  // Nobody can look up what a Rollout that is gone has named.
+  const scene = scenes.of(namespace, rolloutKey, 'all');
   const isOf = (plural: string) => (carrier: Carrier) => carrier.resource.plural === plural;
   const [deployments, services] = [RESOURCES.deployment.plural, RESOURCES.service.plural];
   const workload = active.find(isOf(deployments));
@@ -185,6 +186,8 @@ function leftOf(rolloutKey: string, kinds: Kinds, scenes: Scenes, workloadName: 
     services: pinned,
     gateways: active.filter((carrier) => !isOf(deployments)(carrier) && !isOf(services)(carrier)),
     made,
-    stableServices: [...new Set([...pinned.map(({ seen }) => seen.name), ...canaries])],
+    stableServices: [...new Set([...pinned.map(({ seen }) => seen.name), ...canaries])].filter(
+      (service) => scene.service(service) !== undefined,
+    ),
   };
 }

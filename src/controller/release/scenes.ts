@@ -31,13 +31,16 @@ export type Scene = {
   endpoints(service: string): { readonly ready: ReadonlySet<string>; readonly all: ReadonlySet<string> };
 };
 
+/** What a Rollout hears of: what it names, or, where what it has left says more than what it names, everything. */
+export type Interest = 'named' | 'all';
+
 /**
  * Watches what releases need to see closely (whole Deployments, ReplicaSets, Services, EndpointSlices), in the namespaces
  * where one runs and only as long.
  */
 export type Scenes = {
   /** @throws TryAgain until everything in the namespace has been seen once; an event tells when. */
-  of(namespace: string, rolloutKey: string): Scene;
+  of(namespace: string, rolloutKey: string, interest?: Interest): Scene;
   /** The Rollout needs it no longer. */
   leave(rolloutKey: string): void;
   close(): void;
@@ -55,7 +58,7 @@ export type ScenesOptions = {
 const LINGER_MILLISECONDS = 60_000;
 
 type Open = {
-  readonly users: Set<string>;
+  readonly users: Map<string, Interest>;
   readonly watches: readonly Watch<unknown>[];
   readonly scene: Scene;
   cancelClosing: () => void;
@@ -65,10 +68,9 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
   const open = new Map<string, Open>();
 
   function start(namespace: string): Open {
-    const users = new Set<string>();
-    const tell = () => queue(users);
-    // Nobody can look up what a Rollout that is gone has named.
-    const tellGone = () => queue([...users].filter((key) => index.get(key) === undefined));
+    const users = new Map<string, Interest>();
+    const tell = () => queue(users.keys());
+    const tellInterested = () => queue([...users].flatMap(([key, interest]) => (interest === 'all' ? [key] : [])));
     const naming = (kind: string, group: string, name: string) => queue(index.naming({ group, kind, name }, namespace));
     const watch = <T>(
       resource: Resource,
@@ -83,7 +85,7 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
         trim,
         onChange: (change) => {
           onChange(change);
-          tellGone();
+          tellInterested();
         },
         onState: tell,
       });
@@ -170,11 +172,11 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
   }
 
   return {
-    of(namespace, rolloutKey) {
+    of(namespace, rolloutKey, interest = 'named') {
       const entry = open.get(namespace) ?? start(namespace);
       open.set(namespace, entry);
       entry.cancelClosing();
-      entry.users.add(rolloutKey);
+      entry.users.set(rolloutKey, interest);
       const late = entry.watches.find((each) => !each.hasSynced());
       if (late !== undefined) {
         const why = late.state().message || 'its objects have not all been seen yet';
