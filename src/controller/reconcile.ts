@@ -20,7 +20,7 @@ import { type Plan, planGone, planRollout, stepCount } from './plan.ts';
 import type { Again, Attempt } from './queue.ts';
 import type { Releases, Turn } from './release/releases.ts';
 import { Denied } from './release/steer.ts';
-import { type RolloutEntry, storedRollout } from './rollout-entry.ts';
+import { type RolloutEntry, type StoredRollout, storedRollout } from './rollout-entry.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { type Report, regardingRollout, statusPatch } from './status.ts';
 
@@ -193,8 +193,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
         const options = { subresource: 'status', fieldManager: FIELD_MANAGER } as const;
         if (what.release === undefined)
           await api.patch(RESOURCES.rollout, name, 'merge', patch, { ...options, isAnswerRead: false });
-        // The next look at a release may come before the watch does: it must not begin where this one began.
-        else index.set(entry.key, storedRollout(await api.patch(RESOURCES.rollout, name, 'merge', patch, options)));
+        else take(entry.key, stored, storedRollout(await api.patch(RESOURCES.rollout, name, 'merge', patch, options)));
         for (const finding of transitions(stored.status['conditions'], what.findings)) tell(entry, finding);
         return;
       } catch (error) {
@@ -209,6 +208,14 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       }
     }
     throw new TryAgain(`Rollout ${entry.key} changes all the time`);
+  }
+
+  /**
+   * The next look at a release may come before the watch does: it must not begin where this one began. Where the watch was
+   * first, it may have brought what somebody asked for since, which our answer does not know of.
+   */
+  function take(key: string, before: StoredRollout, answer: StoredRollout): void {
+    if (index.get(key)?.stored.resourceVersion === before.resourceVersion) index.set(key, answer);
   }
 
   function tell({ stored }: RolloutEntry, { status, reason, message }: Finding): void {

@@ -152,6 +152,27 @@ test.each(styles)(
   },
 );
 
+test.each(styles)(
+  '%s: what is asked between a write of the status and its answer is carried out',
+  async (_, strategy) => {
+    const world = await opened({ strategy });
+    const { patch } = world.cluster;
+    let isAsked = false;
+    world.cluster.patch = async (...call) => {
+      const answer = await patch.apply(world.cluster, call);
+      if (isAsked || !JSON.stringify(call[3]).includes('"currentStepState":"StepPaused"')) return answer;
+      isAsked = true;
+      world.request({}, { request: 'promote' });
+      // The watch is faster than the answer.
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return answer;
+    };
+    world.release('v2');
+    await world.until('the end', () => isAsked && world.stands() === 'Healthy');
+    expect(world.desired()).toEqual({ v2: 10 });
+  },
+);
+
 async function toTheEnd(world: World, version: string, replicas = 10): Promise<void> {
   for (let i = 0; i < 5 && world.stands() !== 'Healthy'; i++) {
     await world.until('a pause or the end', () => /StepPaused|Healthy/.test(world.stands()));
