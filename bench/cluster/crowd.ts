@@ -5,7 +5,7 @@ import { objectPath, RESOURCES } from '../../src/kube/resource.ts';
 import { until } from '../../test/cluster/until.ts';
 import { percentile } from '../statistics.ts';
 import { type BenchCluster, withCluster } from './bench-cluster.ts';
-import { createAll } from './fill.ts';
+import { createAll, NAMESPACE_KIND, namespaceOf } from './fill.ts';
 import { openPatcher, type PatchCall } from './patching.ts';
 import { type Creation, creationsIn } from './size-objects.ts';
 import { type Memory, type SluiceProcess, type SluiceProgram, startSluice } from './sluice-process.ts';
@@ -87,8 +87,7 @@ async function createCrowd(
   say: (line: string) => void,
 ) {
   const { client, connection } = cluster;
-  for (const name of Object.values(NAMESPACES))
-    await client.create(NAMESPACE_KIND, { ...{ apiVersion: 'v1', kind: 'Namespace', metadata: { name } } });
+  for (const name of Object.values(NAMESPACES)) await client.create(NAMESPACE_KIND, namespaceOf(name));
   const all = Array.from({ length: rollouts }, (_, i) =>
     creationsIn(NAMESPACES.crowded, `service-${String(i).padStart(5, '0')}`, i),
   );
@@ -131,14 +130,6 @@ async function createCrowd(
     reflector.close();
   }
 }
-
-const NAMESPACE_KIND = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-} as const;
 
 async function isArmed({ client }: BenchCluster, namespace: string): Promise<boolean> {
   const { metadata } = await client.get(RESOURCES.deployment, { namespace, name: NAMED });

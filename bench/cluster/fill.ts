@@ -1,7 +1,20 @@
 import { text } from 'node:stream/consumers';
+import type { JsonMap } from '../../src/json/value.ts';
 import type { Connection } from '../../src/kube/connection.ts';
-import { collectionPath } from '../../src/kube/resource.ts';
+import { collectionPath, type Resource } from '../../src/kube/resource.ts';
 import { type Creation, creationsOf, namespacesFor } from './size-objects.ts';
+
+export const NAMESPACE_KIND: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
+};
+
+export function namespaceOf(name: string): JsonMap {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+}
 
 const CONNECTIONS = 16;
 const NEWS_MILLISECONDS = 10_000;
@@ -14,7 +27,7 @@ export async function fill(
   say: (line: string) => void,
 ): Promise<void> {
   for (const name of namespacesFor(count)) {
-    await post(connection, '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    await post(connection, collectionPath(NAMESPACE_KIND), namespaceOf(name));
   }
   const creations = (index: number) => creationsOf(index, withGateways);
   let done = 0;

@@ -16,13 +16,7 @@ export const NODE = NODES[0]?.name ?? '';
  * Plays the kubelet of pods that have no containers to run: each is Running and Ready, with an address of its own, as soon
  * as it is bound to its node, and gone as soon as it is to be deleted.
  */
-export type ReadyPods = {
-  /** Pods that were made ready so far. */
-  count(): number;
-  close(): void;
-};
-
-export async function startReadyPods({ client, admin }: BenchCluster): Promise<ReadyPods> {
+export async function startReadyPods({ client, admin }: BenchCluster): Promise<{ close(): void }> {
   await createNodes(client);
   // A connection of its own: what it waits for must not stand in the way of what is measured.
   const connection = connect({ kubeconfig: admin, env: {}, userAgent: 'bench-kubelet' });
@@ -53,7 +47,6 @@ export async function startReadyPods({ client, admin }: BenchCluster): Promise<R
   });
   await reflector.synced();
   return {
-    count: () => count,
     close() {
       isClosed = true;
       reflector.close();

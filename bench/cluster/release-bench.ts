@@ -5,7 +5,7 @@ import { RESOURCES } from '../../src/kube/resource.ts';
 import { keyOf, type Store } from '../../src/kube/store.ts';
 import { until } from '../../test/cluster/until.ts';
 import { type BenchCluster, withCluster } from './bench-cluster.ts';
-import { createAll } from './fill.ts';
+import { createAll, NAMESPACE_KIND, namespaceOf } from './fill.ts';
 import { VIRTUAL_SERVICES } from './latency-objects.ts';
 import { startReadyPods } from './ready-pods.ts';
 import { releaseObjects, versionPatch } from './release-objects.ts';
@@ -66,9 +66,7 @@ export function withReleases<T>(
         async prepare(shops, replicas) {
           say(`creating ${shops.length} Rollouts with ${replicas} pods each`);
           for (const namespace of new Set(shops.map((shop) => shop.namespace)))
-            await cluster.client.create(NAMESPACE_KIND, {
-              ...{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-            });
+            await cluster.client.create(NAMESPACE_KIND, namespaceOf(namespace));
           const creations = shops.map((shop) => releaseObjects(shop.namespace, shop.name, replicas, shop.strategy));
           await createAll(cluster.connection, creations);
           await until('all workloads to be armed, and their pods to be ready', () => isPrepared(cluster, shops), 150);
@@ -100,14 +98,6 @@ export function withReleases<T>(
     }
   });
 }
-
-const NAMESPACE_KIND = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-} as const;
 
 async function isPrepared({ client }: BenchCluster, shops: readonly Released[]): Promise<boolean> {
   const ready = new Set<string>();
