@@ -118,6 +118,12 @@ export class TestCluster implements Api, Watcher {
     for (const listener of this.#discovery) listener(resource);
   }
 
+  /** Watches of a kind that was silent answer. */
+  speak(kind: string): void {
+    this.silent.delete(kind);
+    for (const { resource, start } of this.#watches) if (resource.kind === kind) start();
+  }
+
   /** Kinds with an open watch. */
   watched(): string[] {
     return [...this.#watches].map(({ resource }) => resource.kind).sort();
@@ -161,7 +167,7 @@ export class TestCluster implements Api, Watcher {
       hasSynced ||= state === 'synced';
       onState();
     };
-    const open: OpenWatch = { resource, receive };
+    const open: OpenWatch = { resource, receive, start };
     this.#watches.add(open);
     setImmediate(start);
     return {
@@ -193,6 +199,7 @@ export class TestCluster implements Api, Watcher {
 type OpenWatch = {
   readonly resource: Resource;
   readonly receive: (before: JsonMap | undefined, after: JsonMap | undefined) => void;
+  readonly start: () => void;
 };
 
 /** The key of an object in {@link TestCluster.objects}. */

@@ -6,6 +6,7 @@ import { RESOURCES } from '../kube/resource.ts';
 import { virtualClock } from '../kube/virtual-clock.testing.ts';
 import { directiveKey, encodeDirective, FORMAT } from '../rewrite/directive.ts';
 import { encodeOriginal } from '../rewrite/original.ts';
+import { ownMarks } from '../rollout/made-for.ts';
 import { readPinned } from '../rollout/pinned-script.ts';
 import { TestCluster, VIRTUAL_SERVICE } from './cluster.testing.ts';
 import { rolloutObject } from './rollouts.testing.ts';
@@ -396,12 +397,15 @@ test('a status that changes on a gateway object sets nobody to work, a spec or a
   await vi.waitFor(() => expect(read).toBe(before + 2));
 });
 
-test('a kind is watched only while a Rollout names it', async () => {
+test('gateway kinds are watched while a Rollout names them, and for a while at the beginning: an earlier one may have', async () => {
   const cluster = whole();
-  const { controller } = start(cluster);
+  const clock = virtualClock();
+  const { controller } = start(cluster, {}, clock);
   await becomes(cluster, 'ResolvedRefs', 'True', 'ResolvedRefs');
-  const always = ['ConfigMap', 'ConfigMap', 'Deployment', 'Rollout'];
-  expect(cluster.watched()).toEqual([...always, 'Service', 'TrafficRouting', 'VirtualService']);
+  const always = ['ConfigMap', 'ConfigMap', 'Deployment', 'Ingress', 'Rollout', 'Service', 'TrafficRouting'];
+  expect(cluster.watched().sort()).toEqual([...always, 'DestinationRule', 'VirtualService'].sort());
+  await clock.pass(60_000);
+  expect(cluster.watched().sort()).toEqual([...always, 'VirtualService'].sort());
   expect(controller.kindsInUse()).toContainEqual({
     ...{ group: 'networking.istio.io', kind: 'VirtualService', isCarried: false },
   });
@@ -440,7 +444,7 @@ test('a kind that was in use before this process began is in use until its objec
   const cluster = new TestCluster();
   cluster.put(VIRTUAL_SERVICE, virtualService());
   const { controller } = start(cluster);
-  controller.considerKind(VIRTUAL_SERVICE_KIND);
+  controller.considerKinds([VIRTUAL_SERVICE_KIND]);
   expect(controller.kindsInUse()).toEqual([{ ...VIRTUAL_SERVICE_KIND, isCarried: undefined }]);
   await vi.waitFor(() => expect(controller.kindsInUse()).toEqual([]));
   const other = new TestCluster();
@@ -449,8 +453,41 @@ test('a kind that was in use before this process began is in use until its objec
     throw new ApiError(503, '', 'not now');
   };
   const { controller: second } = start(other);
-  second.considerKind(VIRTUAL_SERVICE_KIND);
+  second.considerKinds([VIRTUAL_SERVICE_KIND]);
   await vi.waitFor(() => expect(second.kindsInUse()).toEqual([{ ...VIRTUAL_SERVICE_KIND, isCarried: true }]));
+});
+
+/** What an object of ours bears that a Rollout made which is gone. */
+const madeForGone = () => ownMarks({ namespace: 'shop', name: 'gone', uid: 'gone' }, 'Service', 'web-canary');
+
+test.each([
+  ['it is told which kinds were in use before', 'later', undefined],
+  ['all objects of a kind that was in use before have been seen', [VIRTUAL_SERVICE_KIND], 'VirtualService'],
+  ['all objects of a kind with a script have been seen', [], 'DestinationRule'],
+  ['all Ingresses have been seen', [], 'Ingress'],
+] as const)('nothing of a Rollout that is gone is touched until %s', async (_, considered, silent) => {
+  const cluster = new TestCluster();
+  const clock = virtualClock();
+  const name = { namespace: 'shop', name: 'web-canary' };
+  cluster.put(RESOURCES.service, { metadata: { ...name, ...madeForGone() } });
+  if (silent !== undefined) cluster.silent.add(silent);
+  const { controller } = start(cluster, {}, clock, undefined, undefined, considered);
+  for (let minutes = 0; minutes < 5; minutes++) await clock.pass(60_000);
+  expect(cluster.writes).toEqual([]);
+  if (considered === 'later') controller.considerKinds([]);
+  if (silent !== undefined) cluster.speak(silent);
+  for (let minutes = 0; minutes < 5; minutes++) await clock.pass(60_000);
+  expect(cluster.writes).toEqual(['delete Service shop/web-canary']);
+});
+
+test('a kind that the controller may not read keeps nobody waiting', async () => {
+  const cluster = new TestCluster();
+  const clock = virtualClock();
+  cluster.put(RESOURCES.service, { metadata: { namespace: 'shop', name: 'web-canary', ...madeForGone() } });
+  for (const kind of ['VirtualService', 'DestinationRule']) cluster.forbidden.add(kind);
+  start(cluster, {}, clock, undefined, undefined, [VIRTUAL_SERVICE_KIND]);
+  for (let minutes = 0; minutes < 5; minutes++) await clock.pass(60_000);
+  expect(cluster.writes).toEqual(['delete Service shop/web-canary']);
 });
 
 test('a pinned script that somebody deletes or forges is there again; one that nothing uses goes after its grace', async () => {

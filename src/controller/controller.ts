@@ -75,8 +75,12 @@ export type Controller = {
   kindsInUse(): readonly KindInUse[];
   /** Called when {@link Controller.kindsInUse} may have changed. The answer ends that. */
   onKindsInUse(listener: () => void): () => void;
-  /** Looks whether objects of this kind carry a directive, although no Rollout may name it any more. */
-  considerKind(kind: GroupKind): void;
+  /**
+   * Looks whether objects of these kinds carry a directive, although no Rollout may name them any more: all kinds that
+   * were in use before this process began, beside those that there are scripts for. Until it is called nothing is touched
+   * of what Rollouts that are gone have left.
+   */
+  considerKinds(kinds: readonly GroupKind[]): void;
   /** What is known of a kind: whether it is served, and may be read. */
   kind(kind: GroupKind): KindView;
   /** Keys that are ready, worked on, or wait for their time. */
@@ -87,7 +91,12 @@ export type Controller = {
   close(): Promise<void>;
 };
 
-const DEPLOYMENT: GroupKind = { group: 'apps', kind: 'Deployment' };
+/** Every release has its part in objects of these kinds. */
+const ALWAYS: readonly GroupKind[] = [
+  { group: 'apps', kind: 'Deployment' },
+  { group: '', kind: 'Service' },
+  { group: 'networking.k8s.io', kind: 'Ingress' },
+];
 
 /** Keys of the queue that are no Rollouts: their names hold no `/`. */
 const SCRIPTS = 'scripts';
@@ -179,7 +188,11 @@ export function openController(options: ControllerOptions): Controller {
     },
     onState: openWhenSeen,
   });
-  const kinds = openKinds({ watcher, index, clock, always: [DEPLOYMENT], queue: enqueue, onState: openWhenSeen });
+  const kinds = openKinds({
+    ...{ watcher, index, clock, queue: enqueue, onState: openWhenSeen },
+    always: ALWAYS,
+    first: scriptedKinds(library),
+  });
   const pins = createPins({
     api,
     namespace,
@@ -333,7 +346,7 @@ export function openController(options: ControllerOptions): Controller {
     ready: opened.promise,
     kindsInUse: () => kinds.inUse(),
     onKindsInUse: (listener) => kinds.onInUse(listener),
-    considerKind: (kind) => kinds.consider(kind),
+    considerKinds: (considered) => kinds.consider(considered),
     kind: (kind) => kinds.of(kind),
     queueSize: () => queue.size(),
     *figures() {
@@ -352,6 +365,14 @@ export function openController(options: ControllerOptions): Controller {
       await queue.close();
     },
   };
+}
+
+/** Kinds of gateway objects that API servers ask about whether or not a Rollout names them. */
+function scriptedKinds({ scripts }: Library): GroupKind[] {
+  return [...scripts.keys()].flatMap((name) => {
+    const [group = '', kind = ''] = name.split('/');
+    return group === 'ingress' ? [] : [{ group, kind }];
+  });
 }
 
 function decideIn(isolate: Pick<Isolate, 'run'>): Decide {

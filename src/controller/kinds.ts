@@ -2,7 +2,7 @@ import { equal } from '../json/equal.ts';
 import type { Json } from '../json/value.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Resource } from '../kube/resource.ts';
-import { type GroupKind, kindKey } from './references.ts';
+import { type GroupKind, kindKey, WORKLOAD_TYPES } from './references.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import { type CarriedDirective, isSameButVersion, type Seen, seen } from './seen.ts';
 import type { Change, Watch, Watcher, WatchState } from './watcher.ts';
@@ -50,8 +50,16 @@ export type Kinds = {
   inUse(): KindInUse[];
   /** Called when {@link Kinds.inUse} may have changed. The answer ends that. */
   onInUse(listener: () => void): () => void;
-  /** Looks through the objects of a kind that no Rollout may name: it was in use before this process began. */
-  consider(kind: GroupKind): void;
+  /**
+   * Looks through the objects of kinds that no Rollout may name: they were in use before this process began. Told once,
+   * with all of them.
+   */
+  consider(kinds: readonly GroupKind[]): void;
+  /**
+   * Why it is not known yet what Rollouts that are gone have left; undefined when it is. Kinds that the controller may not
+   * read are left out: it has no rights to change them either, and anybody can name one.
+   */
+  unknown(): string | undefined;
   /** Whether every object of every watched kind has been seen, so that what is not found is not there. */
   haveAllBeenSeen(): boolean;
   close(): void;
@@ -63,6 +71,8 @@ export type KindsOptions = {
   readonly clock: Clock;
   /** Watched whether or not a Rollout names them: objects may carry directives of Rollouts that are gone. */
   readonly always: readonly GroupKind[];
+  /** Watched, for the same reason, until all of their objects have been seen once. */
+  readonly first: readonly GroupKind[];
   /** Something happened that matters to these Rollouts. */
   readonly queue: (rolloutKeys: Iterable<string>) => void;
   /** The state of some kind has changed. */
@@ -83,6 +93,8 @@ const NOT_SERVED = { state: 'notServed', message: '' } as const;
 type WatchedKind = {
   readonly kind: GroupKind;
   readonly isWorkload: boolean;
+  /** One of {@link KindsOptions.first}. */
+  readonly isFirst: boolean;
   /** Some objects may carry a directive, as they did before this watch: asked for by {@link Kinds.consider}, or seen. */
   isConsidered: boolean;
   resource: Resource | undefined;
@@ -109,9 +121,11 @@ const UNKNOWN: KindView = {
   get: () => undefined,
 };
 
-export function openKinds({ watcher, index, clock, always, queue, onState }: KindsOptions): Kinds {
+export function openKinds({ watcher, index, clock, always, first, queue, onState }: KindsOptions): Kinds {
   const kinds = new Map<string, WatchedKind>();
   const inUseListeners = new Set<() => void>();
+  /** Whether it was told which kinds were in use before. */
+  let isTold = false;
   let closed = false;
 
   const isAlways = (kind: GroupKind) => always.some((other) => kindKey(other) === kindKey(kind));
@@ -121,7 +135,8 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
     entry.carriers.size > 0 ||
     entry.made.size > 0 ||
     (entry.isConsidered && isUnknown(entry));
-  const isWanted = (entry: WatchedKind) => isAlways(entry.kind) || isInUse(entry);
+  const isLate = (entry: WatchedKind) => isUnknown(entry) && entry.state.state !== 'forbidden';
+  const isWanted = (entry: WatchedKind) => isAlways(entry.kind) || isInUse(entry) || (entry.isFirst && isLate(entry));
 
   function refresh(): void {
     if (closed) return;
@@ -148,7 +163,8 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
   function start(kind: GroupKind, isConsidered = false): void {
     const entry: WatchedKind = {
       kind,
-      isWorkload: isAlways(kind),
+      isWorkload: WORKLOAD_TYPES.has(kindKey(kind)),
+      isFirst: first.some((other) => kindKey(other) === kindKey(kind)),
       isConsidered,
       resource: undefined,
       watch: undefined,
@@ -304,6 +320,7 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
       if (entry !== undefined) void search(entry);
     }),
   ];
+  for (const kind of first) start(kind);
   refresh();
 
   return {
@@ -340,12 +357,22 @@ export function openKinds({ watcher, index, clock, always, queue, onState }: Kin
       inUseListeners.add(listener);
       return () => inUseListeners.delete(listener);
     },
-    consider(kind) {
+    consider(considered) {
       if (closed) return;
-      const known = kinds.get(kindKey(kind));
-      if (known === undefined) start(kind, true);
-      else known.isConsidered = true;
+      isTold = true;
+      for (const kind of considered) {
+        const known = kinds.get(kindKey(kind));
+        if (known === undefined) start(kind, true);
+        else known.isConsidered = true;
+      }
       tellInUse();
+    },
+    unknown() {
+      if (!isTold) return 'it is not known yet which kinds were in use before';
+      const late = [...kinds.values()].find(
+        (entry) => (isAlways(entry.kind) || entry.isFirst || entry.isConsidered) && isLate(entry),
+      );
+      return late && `${late.kind.kind}: ${late.state.message || 'its objects have not all been seen yet'}`;
     },
     nameScript: (hash) => [...kinds.values()].some(({ scripts }) => scripts.has(hash)),
     areStarting: () => [...kinds.values()].some(({ state }) => state.state === 'starting'),

@@ -33,6 +33,7 @@ export function start(
   clock?: Clock,
   isolate: Parameters<typeof openController>[0]['isolate'] = inThisThread,
   guard = GUARD,
+  considered: Parameters<Controller['considerKinds']>[0] | 'later' = [],
 ) {
   const events: string[] = [];
   const logged: unknown[] = [];
@@ -53,6 +54,7 @@ export function start(
     namespace: NAMESPACE,
     settings,
   });
+  if (considered !== 'later') controller.considerKinds(considered);
   onTestFinished(() => controller.close());
   return { controller, events, logged };
 }

@@ -44,7 +44,7 @@ class Surroundings {
         ready,
         kindsInUse: () => this.#inUse,
         onKindsInUse: (listener) => listen(this.#inUseListeners, listener),
-        considerKind: ({ group, kind }) => this.considered.push(`${kind}.${group}`),
+        considerKinds: (kinds) => this.considered.push(...kinds.map(({ group, kind }) => `${kind}.${group}`)),
       },
       discovery: {
         onChange: (listener) => listen(this.#discoveryListeners, listener),

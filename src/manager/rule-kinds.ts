@@ -8,7 +8,7 @@ import type { Discovery } from '../kube/discovery.ts';
 import { type RuleKind, refusalOf } from '../registration/kinds.ts';
 
 export type RuleKindsOptions = {
-  readonly controller: Pick<Controller, 'ready' | 'kindsInUse' | 'onKindsInUse' | 'considerKind'>;
+  readonly controller: Pick<Controller, 'ready' | 'kindsInUse' | 'onKindsInUse' | 'considerKinds'>;
   readonly discovery: Pick<Discovery, 'find' | 'kindOf' | 'onChange'>;
   /** Asks what the controller itself may do. */
   readonly client: Pick<Client, 'ask'>;
@@ -85,7 +85,7 @@ export function followRuleKinds(options: RuleKindsOptions): () => void {
     );
     if (named === undefined) return undefined;
     const known = named.flatMap(({ kind, named: name }) => (name === undefined ? [] : [{ kind, name }]));
-    for (const { name } of known) controller.considerKind(name);
+    controller.considerKinds(known.map(({ name }) => name));
     return new Map(known.map(({ kind, name }) => [kindKey(name), kind]));
   }
 

@@ -69,6 +69,7 @@ function start(
     namespace,
     settings,
   });
+  controller.considerKinds([]);
   return {
     ...{ controller, writes, events, problems },
     async close() {

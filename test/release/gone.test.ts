@@ -282,3 +282,23 @@ test('complete: where the stable Service is gone, too, the new version comes out
   expect(world.weights()).toEqual({ web: 100 });
   expect(names(world, RESOURCES.service)).toEqual([]);
 });
+
+test.each(['hold', 'rollback', 'complete'])(
+  '%s: a controller that starts after the Rollout is gone acts by all that it has left',
+  async (how) => {
+    const { log, start, onRest } = trafficLog();
+    const world = await opened({ strategy: partition, annotations: { 'sluice.dev/on-delete': how }, onRest });
+    world.release('v2');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    world.approve();
+    await world.until('step 2', () => world.stands() === '2 StepPaused');
+    start();
+    world.forget();
+    await world.restart();
+    await world.pass(60);
+    expect(world.weights()).toEqual({ web: 100 });
+    expect(names(world, RESOURCES.service)).toEqual(['web']);
+    expect(world.ready()).toEqual({ hold: { v1: 10, v2: 5 }, rollback: { v1: 10 }, complete: { v2: 10 } }[how]);
+    expect(log).toEqual([]);
+  },
+);

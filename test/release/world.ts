@@ -148,7 +148,7 @@ export function lead(
   logged: unknown[],
   measures: string[] = [],
 ): Controller {
-  return openController({
+  const controller = openController({
     ...{ api: cluster, watcher: cluster, library, isolate: inThisThread, guard: GUARD, clock, namespace: NAMESPACE },
     event: ({ kind, name }, { type, reason, note }) => events.push(`${type} ${reason} ${kind}/${name}: ${note}`),
     measuring: { ...UNMEASURED, released: (_, measure) => measures.push(measureText(measure)) },
@@ -158,6 +158,8 @@ export function lead(
       error: (...entry: unknown[]) => logged.push(entry),
     },
   });
+  controller.considerKinds([]);
+  return controller;
 }
 
 /** Opens the shop with version v1 at full size and armed. */

@@ -5,7 +5,7 @@ import { definesDestinations, type Script } from '../../lua/script.ts';
 import { type Abandoned, type AbandonedPlan, planAbandoned } from '../../release/abandoned.ts';
 import type { ServicePair } from '../../release/observed.ts';
 import { type Directive, encodeDirective, readDirective } from '../../rewrite/directive.ts';
-import type { Api } from '../api.ts';
+import { type Api, TryAgain } from '../api.ts';
 import type { Carrier, Kinds } from '../kinds.ts';
 import { contentOf } from '../seen.ts';
 import { canaryOf, servicePair, workloadOf } from './observe.ts';
@@ -35,6 +35,7 @@ export type AbandonedTurn = Pick<AbandonedPlan, 'state'> & {
  * Goes on with the release of a Rollout that is gone, by what stands on the objects that it has left.
  *
  * It takes the Rollout's `namespace/name`, and the workload's name where a Rollout of that name is there again.
+ * @throws TryAgain until everything that a release may have changed has been seen
  */
 export function createAbandoned({ api, kinds, scenes, steer, script, clock }: AbandonedOptions) {
   /** Since when nothing leads to a new version; a restart makes the grace longer, never shorter. */
@@ -89,6 +90,9 @@ export function createAbandoned({ api, kinds, scenes, steer, script, clock }: Ab
   }
 
   return async (rolloutKey: string, workloadName?: string): Promise<AbandonedTurn> => {
+    // Where traffic still leads to a version that nobody sees, no pod may go.
+    const unknown = kinds.unknown();
+    if (unknown !== undefined) throw new TryAgain(`what Rollout ${rolloutKey} has left: ${unknown}`);
     const left = leftOf(rolloutKey, kinds, scenes, workloadName);
     if (left === undefined) {
       quietSince.delete(rolloutKey);
