@@ -452,13 +452,13 @@ function notFound(resource: Resource, { name }: ObjectName): ApiError {
   return new ApiError(404, 'NotFound', `${resource.plural} "${name}" not found`);
 }
 
-/** The resourceVersion that a merge patch carries, or that a JSON patch tests. */
+/** The resourceVersion that a merge patch carries, or that a JSON patch sets or tests. */
 function fenceOf(body: Json): string | undefined {
   if (!isList(body)) return stringAt(body, 'metadata', 'resourceVersion');
-  const test = body.find(
-    (each) => stringAt(each, 'op') === 'test' && stringAt(each, 'path') === '/metadata/resourceVersion',
+  return stringAt(
+    body.find((each) => stringAt(each, 'path') === '/metadata/resourceVersion'),
+    'value',
   );
-  return stringAt(test, 'value');
 }
 
 function isFree(object: JsonMap): boolean {

@@ -25,8 +25,11 @@ function noted(cluster: NativeCluster): { count: () => number; repeated: string[
   };
   const { create, patch } = cluster;
   cluster.create = (...call) => note(call[0].kind, [call[0].kind, call[1]], () => create.apply(cluster, call));
-  cluster.patch = (...call) =>
-    note(call[0].kind, [call[0].kind, nameOf(call[1]), call[3]], () => patch.apply(cluster, call));
+  cluster.patch = (...call) => {
+    const send = () => patch.apply(cluster, call);
+    // A dry run writes nothing.
+    return call[4]?.dryRun === true ? send() : note(call[0].kind, [call[0].kind, nameOf(call[1]), call[3]], send);
+  };
   return { count: () => count, repeated };
 }
 

@@ -57,3 +57,13 @@ test('what was refused may be sent again, and after five seconds everything may'
   await patch('1');
   expect(count()).toBe(3);
 });
+
+test('a dry run writes nothing: it may be asked for again, and the write itself is sent after it', async () => {
+  const { once, patch, count } = setUp();
+  const body = { metadata: { resourceVersion: '1' }, spec: { replicas: 1 } };
+  const imagine = () => once.patch(RESOURCES.replicaSet, WEB, 'merge', body, { dryRun: true });
+  await imagine();
+  await imagine();
+  await patch('1');
+  expect(count()).toBe(3);
+});

@@ -39,7 +39,8 @@ export function sentOnce(api: Api, clock: Clock): Api {
       return once(['create', resource.plural, object], resource.kind, () => api.create(...call));
     },
     patch(...call) {
-      const [resource, name, form, body, { subresource = '' } = {}] = call;
+      const [resource, name, form, body, { subresource = '', dryRun = false } = {}] = call;
+      if (dryRun) return api.patch(...call);
       const parts = ['patch', objectPath(resource, name), form, subresource, body];
       return once(parts, label(resource, name), () => api.patch(...call));
     },
