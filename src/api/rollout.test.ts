@@ -513,3 +513,19 @@ test('readRollout gives v1beta1 with defaults for either version', () => {
     });
   }
 });
+
+test('another Rollout is read once, however often it is judged against', () => {
+  let reads = 0;
+  const given = { apiVersion: 'rollouts.kruise.io/v1beta1', kind: 'Rollout', metadata: { name: 'other' }, spec: {} };
+  const other = new Proxy(given, {
+    get(target, key) {
+      if (key === 'spec') reads += 1;
+      return Reflect.get(target, key);
+    },
+  });
+  validateRollout({ metadata: { name: 'one' } }, { others: [other] });
+  const first = reads;
+  expect(first).toBeGreaterThan(0);
+  validateRollout({ metadata: { name: 'two' } }, { others: [other] });
+  expect(reads).toBe(first);
+});

@@ -70,7 +70,7 @@ function checkPlan(view: RolloutView, context: ValidationContext, findings: Find
   checkSteps(view, { partitionPercent, workloadReplicas: context.workloadReplicas }, findings);
   checkRoutings(view, findings);
   checkAnnotations(view, findings);
-  for (const other of context.others ?? []) checkConflict(view, viewRollout(other), findings);
+  for (const other of context.others ?? []) checkConflict(view, claimOf(other), findings);
 }
 
 function checkName({ object }: RolloutView, findings: Findings): void {
@@ -135,18 +135,38 @@ function checkAnnotations(view: RolloutView, findings: Findings): void {
 }
 
 /** One workload, one Rollout; the version of `apiVersion` plays no part, since `apps/v1` and `apps/v1beta1` are the same object. */
-function checkConflict(view: RolloutView, other: RolloutView, findings: Findings): void {
-  if (namespaceOf(view) !== namespaceOf(other) || nameOf(view) === nameOf(other)) return;
-  const named = `Rollout ${namespaceOf(other)}/${nameOf(other)}`;
-  if (isMap(view.workload.value) && targetOf(view) === targetOf(other)) {
+/** What a Rollout has for itself. */
+type Claim = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly target: string;
+  readonly services: ReadonlySet<string | undefined>;
+};
+
+/** Whoever watches Rollouts gives the same thousands of objects each time that one is judged: each is read once. */
+const claims = new WeakMap<object, Claim>();
+
+function claimOf(rollout: Json): Claim {
+  const known = isMap(rollout) ? claims.get(rollout) : undefined;
+  if (known !== undefined) return known;
+  const view = viewRollout(rollout);
+  const services = new Set(view.routings.map(({ value }) => stringAt(value, 'service')));
+  const claim = { namespace: namespaceOf(view), name: nameOf(view), target: targetOf(view), services };
+  if (isMap(rollout)) claims.set(rollout, claim);
+  return claim;
+}
+
+function checkConflict(view: RolloutView, other: Claim, findings: Findings): void {
+  if (namespaceOf(view) !== other.namespace || nameOf(view) === other.name) return;
+  const named = `Rollout ${other.namespace}/${other.name}`;
+  if (isMap(view.workload.value) && targetOf(view) === other.target) {
     findings.deny(
       view.workload.path,
       `is released by ${named} already; one workload has one Rollout: change that one, or name another workload`,
     );
   }
-  const services = new Set(other.routings.map(({ value }) => stringAt(value, 'service')));
   for (const { value, path } of view.routings.map((routing) => partOf(routing, 'service'))) {
-    if (typeof value === 'string' && services.has(value))
+    if (typeof value === 'string' && other.services.has(value))
       findings.warn(path, `is a stable Service of ${named} too; their releases cannot run at the same time`);
   }
 }
