@@ -14,6 +14,8 @@ import { type SluiceProcess, type SluiceProgram, startSluice } from './sluice-pr
 export type ReleaseBenchOptions = {
   readonly folder: string;
   readonly program: SluiceProgram;
+  /** So long one release is waited for. */
+  readonly patienceSeconds?: number;
   readonly say: (line: string) => void;
 };
 
@@ -40,7 +42,7 @@ export type ReleaseBench = {
 const PATIENCE_SECONDS = 120;
 
 export function withReleases<T>(
-  { folder, program, say }: ReleaseBenchOptions,
+  { folder, program, patienceSeconds = PATIENCE_SECONDS, say }: ReleaseBenchOptions,
   work: (bench: ReleaseBench) => Promise<T>,
 ): Promise<T> {
   return withCluster(folder, [], async (cluster) => {
@@ -58,6 +60,10 @@ export function withReleases<T>(
     await until('the webhook to be ready', () => webhook.isReady(), 60);
     const name = { name: 'zz-sluice-mutating' };
     await until('the webhook configurations', () => cluster.client.get(RESOURCES.mutatingWebhookConfiguration, name));
+    const patience = (what: string, shop: Released): Patience => ({
+      seconds: patienceSeconds,
+      error: () => `${what} of ${keyOf(shop)}: ${JSON.stringify(rollouts.store.get(keyOf(shop))?.['status'])}`,
+    });
     try {
       return await work({
         cluster,
@@ -82,9 +88,9 @@ export function withReleases<T>(
           await cluster.client.patch(RESOURCES.deployment, deployment, 'strategic', versionPatch(version), options);
         },
         weight: (shop, percent) =>
-          seen(gateways.store, shop, `weight ${percent}`, (weight) => weight === percent, rollouts.store),
+          seen(gateways.store, shop, (weight) => weight === percent, patience(`weight ${percent}`, shop)),
         stands: (shop, what, isSo) =>
-          seen(rollouts.store, shop, what, (rollout) => isSo(rollout?.['status']), rollouts.store),
+          seen(rollouts.store, shop, (rollout) => isSo(rollout?.['status']), patience(what, shop)),
         async status({ namespace, name: rollout }, body) {
           const options = { subresource: 'status', isAnswerRead: false } as const;
           await cluster.client.patch(RESOURCES.rollout, { namespace, name: rollout }, 'merge', body, options);
@@ -109,13 +115,15 @@ async function isPrepared({ client }: BenchCluster, shops: readonly Released[]):
   return shops.every((shop) => ready.has(keyOf(shop)));
 }
 
-/** Waits for an event, without asking. @throws with the Rollout's status when it does not come */
+/** How long something is waited for, and what did not come then. */
+type Patience = { readonly seconds: number; readonly error: () => string };
+
+/** Waits for an event, without asking. @throws when it does not come in time */
 function seen<T>(
   store: Store<T>,
   shop: Released,
-  what: string,
   isSo: (value: T | undefined) => boolean,
-  rollouts: Store<JsonMap>,
+  { seconds, error }: Patience,
 ): Promise<void> {
   const key = keyOf(shop);
   return new Promise((resolve, reject) => {
@@ -130,9 +138,8 @@ function seen<T>(
     });
     const timer = setTimeout(() => {
       end();
-      const status = JSON.stringify(rollouts.get(key)?.['status']);
-      reject(new Error(`waited ${PATIENCE_SECONDS} s for ${what} of ${key}: ${status}`));
-    }, PATIENCE_SECONDS * 1000);
+      reject(new Error(`waited ${seconds} s for ${error()}`));
+    }, seconds * 1000);
     if (!isSo(store.get(key))) return;
     end();
     resolve();

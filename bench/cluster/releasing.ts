@@ -27,11 +27,12 @@ export type Releasing = {
 const REPLICAS = 4;
 const PER_NAMESPACE = 10;
 const STEPS = 3;
+const PATIENCE_SECONDS = 400;
 const AT_REST_MILLISECONDS = 3_000;
 
 /** So many Rollouts (partition, pauses of a second, the default grace) get a new version at the same moment. */
 export function measureReleasing(options: ReleaseBenchOptions & { readonly rollouts: number }): Promise<Releasing> {
-  return withReleases(options, async (bench) => {
+  return withReleases({ ...options, patienceSeconds: PATIENCE_SECONDS }, async (bench) => {
     const shops = Array.from({ length: options.rollouts }, (_, i) => {
       const name = `web-${i}`;
       const namespace = `shop-${Math.floor(i / PER_NAMESPACE)}`;
