@@ -70,7 +70,8 @@ function checkPlan(view: RolloutView, context: ValidationContext, findings: Find
   checkSteps(view, { partitionPercent, workloadReplicas: context.workloadReplicas }, findings);
   checkRoutings(view, findings);
   checkAnnotations(view, findings);
-  for (const other of context.others ?? []) checkConflict(view, claimOf(other), findings);
+  const own = claimIn(view);
+  for (const other of context.others ?? []) checkConflict(view, own, claimOf(other), findings);
 }
 
 function checkName({ object }: RolloutView, findings: Findings): void {
@@ -149,22 +150,26 @@ const claims = new WeakMap<object, Claim>();
 function claimOf(rollout: Json): Claim {
   const known = isMap(rollout) ? claims.get(rollout) : undefined;
   if (known !== undefined) return known;
-  const view = viewRollout(rollout);
-  const services = new Set(view.routings.map(({ value }) => stringAt(value, 'service')));
-  const claim = { namespace: namespaceOf(view), name: nameOf(view), target: targetOf(view), services };
+  const claim = claimIn(viewRollout(rollout));
   if (isMap(rollout)) claims.set(rollout, claim);
   return claim;
 }
 
-function checkConflict(view: RolloutView, other: Claim, findings: Findings): void {
-  if (namespaceOf(view) !== other.namespace || nameOf(view) === other.name) return;
+function claimIn(view: RolloutView): Claim {
+  const services = new Set(view.routings.map(({ value }) => stringAt(value, 'service')));
+  return { namespace: namespaceOf(view), name: nameOf(view), target: targetOf(view), services };
+}
+
+function checkConflict(view: RolloutView, own: Claim, other: Claim, findings: Findings): void {
+  if (own.namespace !== other.namespace || own.name === other.name) return;
   const named = `Rollout ${other.namespace}/${other.name}`;
-  if (isMap(view.workload.value) && targetOf(view) === other.target) {
+  if (isMap(view.workload.value) && own.target === other.target) {
     findings.deny(
       view.workload.path,
       `is released by ${named} already; one workload has one Rollout: change that one, or name another workload`,
     );
   }
+  if (own.services.size === 0 || other.services.size === 0) return;
   for (const { value, path } of view.routings.map((routing) => partOf(routing, 'service'))) {
     if (typeof value === 'string' && other.services.has(value))
       findings.warn(path, `is a stable Service of ${named} too; their releases cannot run at the same time`);
