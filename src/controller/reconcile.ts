@@ -58,6 +58,12 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     const plan = planRollout(observed);
     const { rollout } = entry;
     if (rollout !== undefined && releases.isRunning(entry, observed)) {
+      const { state, afterMilliseconds } = await releases.makeWay(entry, rollout);
+      if (state === 'goes on') {
+        const { generation } = entry.stored;
+        await report(entry, { generation, findings: plan.findings, phase: 'Progressing', message: WAY_TEXT });
+        return soonest(afterMilliseconds);
+      }
       const turn = await releases.look(entry, rollout, observed, plan.findings);
       if (turn !== undefined) return reconcileRelease(entry, rollout, plan, turn);
     }
@@ -141,7 +147,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     const active = kinds.carriersOf(key).filter(({ directive }) => !directive.isArmed);
     if (kinds.madeFor(key).length === 0 && active.length === 0) return { state: 'nothing', again: {} };
     const named = rollout.spec?.workloadRef;
-    const { state, held, afterMilliseconds } = await releases.abandoned(key, named?.name);
+    const { state, held, afterMilliseconds } = await releases.abandoned(key, rollout);
     if (state === 'over') return { state: 'nothing', again: {} };
     if (held !== undefined && held.seen.name !== named?.name) tellLeft(held, renamedText(key));
     // What another workload waits for is no reason to leave the one unarmed that the Rollout names now.
@@ -252,6 +258,9 @@ function soonest(...milliseconds: readonly (number | undefined)[]): Again {
   const times = milliseconds.filter((time) => time !== undefined);
   return times.length === 0 ? {} : { afterMilliseconds: Math.min(...times) };
 }
+
+const WAY_TEXT =
+  'what a Rollout of the same name has left is taken back first: its traffic, then what this one does not name';
 
 function goneText(key: string): string {
   return `Rollout ${key} is gone in the middle of a release: the new version is held until you decide; create the Rollout again to go on, let it come out with kubectl sluice resume, or take it back with kubectl sluice undo`;

@@ -8,7 +8,17 @@ export type Abandoned = {
   /** `workload`, `canary`, and `services` as far as they are pinned or have a canary Service. */
   readonly observed: Pick<Observed, 'style' | 'workload' | 'canary' | 'services'>;
   /** Of the workload's directive; undefined where it carries none: it is its owner's again, or gone. */
-  readonly held: { readonly stable: string; readonly revision: string; readonly onDelete: OnDelete } | undefined;
+  readonly held:
+    | {
+        readonly stable: string;
+        readonly revision: string;
+        /**
+         * `again`: a Rollout of that name is there again, begins a release, and does not name all of what is left: the
+         * `canary`, the pins and destinations here are then only those that it does not name.
+         */
+        readonly onDelete: OnDelete | 'again';
+      }
+    | undefined;
   /** Gateway objects that still carry a directive and lead traffic somewhere, and canary Ingresses. */
   readonly steered: number;
   /** Since when nothing leads to the new version, in milliseconds; undefined while something does. */
@@ -55,6 +65,7 @@ const NOTHING: AbandonedPlan = {
  *  rollback  …                                                         ─► new pods go ─► Services open ─► held
  *  the old template is applied …                                       ─► new pods go ─► Services open ─► given back
  *  complete  Services open ─► endpoints ─► traffic ─► grace ─► destinations go ─► given back: native rollout
+ *  again     old version grows ─► traffic ─► grace ─► destinations go ─► extra Deployment goes ─► Services open
  * ```
  */
 export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
@@ -76,6 +87,14 @@ export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
   const wait = graceLeft(quietSince, now);
   if (wait > 0) return { ...NOTHING, after: wait };
   const destinations = 'absent';
+  if (onDelete === 'again') {
+    // Pods that are about to go get no traffic by Services that open.
+    return {
+      ...NOTHING,
+      destinations,
+      ...(observed.canary === undefined ? { pins: 'none' } : { canaryDeployment: 'absent' }),
+    };
+  }
   if (onDelete === 'hold' && !isBack) return { ...NOTHING, ...pods(grown), destinations, state: 'held' };
   const back = backwards(observed, versions, true);
   if (!back.isReached) return { ...NOTHING, ...pods(back), destinations };

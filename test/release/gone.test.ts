@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { at, type Json, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { RESOURCES, type Resource } from '../../src/kube/resource.ts';
 import { directiveKey } from '../../src/rewrite/directive.ts';
-import { leftAmong, leftovers, trafficProblems } from './invariants.ts';
+import { leftAmong, leftovers, type TrafficSeen, trafficProblems } from './invariants.ts';
 import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
 
 const WEB = { namespace: 'shop', name: 'web' };
@@ -44,6 +44,21 @@ const deployment = (name: string, metadata: JsonMap = {}): JsonMap => ({
   },
 });
 
+/** By the canary Ingress where there is one, else by the VirtualService: there is one way into the shop at a time. */
+function trafficOf(world: World): TrafficSeen {
+  const traffic = world.traffic();
+  const [canaryIngress] = world.cluster
+    .list(RESOURCES.ingress, 'shop')
+    .filter((object) => stringAt(object, 'metadata', 'name') === 'web-canary');
+  if (canaryIngress === undefined) return traffic;
+  const weight = Number(
+    stringAt(canaryIngress, 'metadata', 'annotations', 'nginx.ingress.kubernetes.io/canary-weight'),
+  );
+  const weights = { web: 100 - weight, 'web-canary': weight };
+  const endpoints = Object.fromEntries(Object.keys(weights).map((each) => [each, world.endpoints(each)] as const));
+  return { ...traffic, weights, endpoints };
+}
+
 /** Says from a moment on what traffic lacked, each time when that became another thing. */
 function trafficLog() {
   const log: string[] = [];
@@ -56,7 +71,7 @@ function trafficLog() {
     },
     onRest: (world: World) => {
       if (!isOn) return;
-      const text = trafficProblems(world.traffic()).join('; ');
+      const text = trafficProblems(trafficOf(world)).join('; ');
       if (text !== last && text !== '') log.push(`${world.clock.monotonic()} ms: ${text}`);
       last = text;
     },
@@ -302,3 +317,83 @@ test.each(['hold', 'rollback', 'complete'])(
     expect(log).toEqual([]);
   },
 );
+
+const blueGreen: JsonMap = {
+  blueGreen: {
+    steps: [
+      { replicas: '50%', traffic: '0%', pause: {} },
+      { replicas: '100%', traffic: '100%', pause: {} },
+    ],
+    trafficRoutings: [ROUTING],
+    scaleDownDelaySeconds: 5,
+  },
+};
+const unrouted: JsonMap = { canary: { steps: STEPS.map(({ traffic: _, ...step }) => step) } };
+const shared: JsonMap = { canary: { ...(partition['canary'] as JsonMap), disableGenerateCanaryService: true } };
+const AGAIN = { partition, canary, blueGreen, unrouted, shared, ingress };
+
+/** Approves each step that waits. */
+async function toTheEnd(world: World, strategy: JsonMap): Promise<void> {
+  const sub = 'blueGreen' in strategy ? 'blueGreenStatus' : 'canaryStatus';
+  await world.until(
+    'the end',
+    () => {
+      const seconds = Math.floor(world.milliseconds() / 1000);
+      // An approval just after the pause would be refused.
+      if (world.stands().endsWith('StepPaused') && seconds % 5 === 4)
+        world.cluster.editStatus(RESOURCES.rollout, WEB, (status) => ({
+          ...status,
+          [sub]: { ...(status[sub] as JsonMap), currentStepState: 'StepReady' },
+        }));
+      return world.stands() === 'Healthy';
+    },
+    300,
+  );
+}
+
+test.each(
+  (['partition', 'canary', 'ingress'] as const).flatMap((before) =>
+    (Object.keys(AGAIN) as (keyof typeof AGAIN)[])
+      .filter((after) => after !== before)
+      .map((after) => [before, after] as const),
+  ),
+)('%s: created again as %s in step 2, a Rollout first takes back what it does not name', async (before, after) => {
+  const { log, start, onRest } = trafficLog();
+  const world = await opened({ strategy: AGAIN[before], objects: [INGRESS], onRest });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.approve();
+  await world.until('step 2', () => world.stands() === '2 StepPaused');
+  start();
+  world.forget();
+  world.plan(AGAIN[after]);
+  await toTheEnd(world, AGAIN[after]);
+  await world.pass(10);
+  expect(world.ready()).toEqual({ v2: 10 });
+  expect(world.weights()).toEqual({ web: 100 });
+  expect(names(world, RESOURCES.ingress)).toEqual(['web']);
+  expect(leftovers(world)).toEqual([]);
+  expect(log).toEqual([]);
+});
+
+test('deleted for the second time just after its traffic went back, a Rollout still leaves proxies their grace', async () => {
+  let [wentBack, wentAway] = [0, 0];
+  const onRest = (now: World) => {
+    if (now.weights()['web'] !== 100) [wentBack, wentAway] = [0, 0];
+    else if (wentBack === 0) wentBack = now.milliseconds();
+    if (wentAway === 0 && !names(now, RESOURCES.service).includes('web-canary')) wentAway = now.milliseconds();
+  };
+  const world = await opened({ strategy: partition, onRest });
+  world.release('v2');
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  world.forget();
+  await world.pass(30);
+  world.plan(partition);
+  await world.until('step 1 again', () => world.stands() === '1 StepPaused');
+  await world.pass(30);
+  world.request({}, { request: 'abort' });
+  await world.until('the way back', () => world.weights()['web'] === 100);
+  world.forget();
+  await world.until('the canary Service to go', () => !names(world, RESOURCES.service).includes('web-canary'));
+  expect(wentAway - wentBack).toBeGreaterThanOrEqual(3_000);
+});

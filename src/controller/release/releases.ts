@@ -67,8 +67,10 @@ export type Releases = {
     observed: Observed,
     findings: readonly Finding[],
   ): Promise<Turn | undefined>;
-  /** Goes on with what a Rollout that is gone has left in the middle of a release. */
-  abandoned(key: string, workloadName?: string): Promise<AbandonedTurn>;
+  /** Goes on with what a Rollout that is gone has left in the middle of a release. @param present one that is there again */
+  abandoned(key: string, present?: Rollout): Promise<AbandonedTurn>;
+  /** Takes away what is in the way of a release that begins; `over` when nothing is. */
+  makeWay(entry: RolloutEntry, rollout: Rollout): Promise<AbandonedTurn>;
   /** The Rollout is in no release any more, or gone. */
   leave(key: string): void;
 };
@@ -76,7 +78,7 @@ export type Releases = {
 export function createReleases(options: ReleasesOptions): Releases {
   const { api, kinds, index, routings, scenes, steer, steerGateways, script, clock } = options;
   const carryOut = createCarryOut({ api, steer, steerGateways });
-  const abandoned = createAbandoned({ api, kinds, scenes, steer, script, clock });
+  const abandonment = createAbandoned({ api, kinds, scenes, steer, script, clock });
 
   /** The native controller copies annotations of a Deployment to its set, over what we write there, again and again. */
   async function unmark({ namespace, name, resourceVersion, strayMarks }: DeploymentSeen): Promise<void> {
@@ -127,6 +129,7 @@ export function createReleases(options: ReleasesOptions): Releases {
     },
     async look(entry, rollout, observed, findings) {
       const { namespace } = entry.stored;
+      abandonment.forget(entry.key);
       const scene = scenes.of(namespace, entry.key);
       const objects = gatewayObjects({ rollout, namespace }, observed, kinds, script);
       const gateways = objects.filter((object) => object !== undefined);
@@ -157,8 +160,16 @@ export function createReleases(options: ReleasesOptions): Releases {
       const stage: Stage = { rollout, namespace, workloadName, scene, gateways, routing, record: plan.record };
       return { plan, carryOut: () => carryOut(plan.wish, stage) };
     },
-    abandoned,
-    leave: (key) => scenes.leave(key),
+    abandoned: (key, present) => abandonment.goOn(key, present),
+    makeWay({ key, stored }, rollout) {
+      const record = readRecord(stored.status, styleOf(rollout));
+      const isBeginning = record === undefined || record.reason === 'Initializing' || record.reason === 'Completed';
+      return isBeginning ? abandonment.makeWay(key, rollout) : Promise.resolve({ state: 'over', held: undefined });
+    },
+    leave(key) {
+      abandonment.forget(key);
+      scenes.leave(key);
+    },
   };
 }
 
