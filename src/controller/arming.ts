@@ -4,15 +4,20 @@ import { outcomeOf } from '../kube/api-error.ts';
 import { resourceVersionOf } from '../kube/client.ts';
 import { type Api, FIELD_MANAGER, TryAgain } from './api.ts';
 import type { Carrier } from './kinds.ts';
-import { type Arming, armingPatch, needsArming } from './plan.ts';
-import { seen } from './seen.ts';
+import { type Arming, armingPatch, needsArming, type TakenOver } from './plan.ts';
+import { type CarriedDirective, type Seen, seen } from './seen.ts';
 
 /** So often a write is tried again on an object that somebody else has changed in between. */
 const ATTEMPTS = 5;
 
-/** Puts the armed directive on a workload; reads it again when it has changed, and leaves alone what came in between. */
+/**
+ * Puts the armed directive on a workload, or takes over what a Rollout that is gone has left there; reads it again when it
+ * has changed, and leaves alone what came in between.
+ */
 export async function arm(api: Api, arming: Arming): Promise<void> {
-  const { resource } = arming;
+  const { resource, takenOver } = arming;
+  // A Service without it would lead to the new version, were it only for a moment.
+  for (const pin of takenOver?.pins ?? []) await takeOver(api, pin);
   const name = { namespace: arming.seen.namespace, name: arming.seen.name };
   let current = arming;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -28,10 +33,35 @@ export async function arm(api: Api, arming: Arming): Promise<void> {
     }
     const fresh = seen(await api.get(resource, name), resource.kind);
     if (fresh.uid !== arming.seen.uid) throw new TryAgain(`${resource.kind} ${name.name} has been made anew`);
+    if (takenOver !== undefined && !isCarrying(fresh, takenOver.directive))
+      throw new TryAgain(`${resource.kind} ${name.name} is held in another way by now`);
     current = { ...current, seen: fresh, workloadType: fresh.workloadType === '' ? arming.workloadType : undefined };
     if (!needsArming(current)) return;
   }
   throw new TryAgain(`${resource.kind} ${name.namespace}/${name.name} changes all the time`);
+}
+
+async function takeOver(api: Api, { carrier, key, text }: TakenOver): Promise<void> {
+  const { resource, seen: before, directive } = carrier;
+  const name = { namespace: before.namespace, name: before.name };
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    try {
+      const object = await api.get(resource, name);
+      if (!isCarrying(seen(object), directive)) return; // it is led by something else by now
+      const annotations = { [key]: text, [directive.key]: null };
+      const body = { metadata: { resourceVersion: resourceVersionOf(object), annotations } };
+      await api.patch(resource, name, 'merge', body, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
+      return;
+    } catch (error) {
+      if (outcomeOf(error) === 'gone') return;
+      if (outcomeOf(error) !== 'conflict') throw error;
+    }
+  }
+  throw new TryAgain(`${resource.kind} ${name.namespace}/${name.name} changes all the time`);
+}
+
+function isCarrying({ directives }: Seen, { key, text }: CarriedDirective): boolean {
+  return directives.some((each) => each.key === key && each.text === text);
 }
 
 /** Takes an armed directive off an object. One that has become active in between stays. */

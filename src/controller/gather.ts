@@ -1,16 +1,19 @@
 import type { JsonMap } from '../json/value.ts';
 import { outcomeOf } from '../kube/api-error.ts';
+import { RESOURCES, type Resource } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
+import { directiveKey, readDirective } from '../rewrite/directive.ts';
 import { type Api, type Guard, TryAgain } from './api.ts';
 import { type Decide, dryRun, dryRunFingerprint, type Obstacle, type Subject } from './dry-run.ts';
 import type { Kinds } from './kinds.ts';
 import type { Pins } from './pins.ts';
-import { type Observed, type Resolution, usedScript } from './plan.ts';
+import { type Holder, type Observed, type Resolution, usedScript } from './plan.ts';
 import { isWatched, type PlacedTarget, placedTargets, type Reference, trafficRoutingKey } from './references.ts';
 import type { RolloutEntry } from './rollout-entry.ts';
 import type { RolloutIndex } from './rollout-index.ts';
 import type { RoutingBook } from './routing-book.ts';
 import type { ScriptBook } from './script-book.ts';
+import type { CarriedDirective } from './seen.ts';
 
 export type GatherOptions = {
   readonly api: Api;
@@ -65,6 +68,33 @@ export function createGatherer(options: GatherOptions): Gatherer {
     const known = routings.problemOf(routing);
     if (known === 'unknown') throw new TryAgain(`TrafficRouting ${namespace}/${routing.name} is about to be looked at`);
     return { reference, state: 'found', problem: known.problem };
+  }
+
+  function holderOf({ key, stored }: RolloutEntry, references: Observed['references']): Holder | undefined {
+    const workload = references.find(({ reference }) => reference.role === 'workload')?.resolution;
+    const active = workload?.state === 'found' ? workload.seen.directives.filter(({ isArmed }) => !isArmed) : [];
+    if (active.some((directive) => directive.key === directiveKey(stored.name))) return undefined;
+    const directive = active.find(({ rollout }) => rollout !== undefined && rollout.key !== key);
+    const rollout = directive?.rollout?.key;
+    if (directive === undefined || rollout === undefined) return undefined;
+    const services = references.flatMap(({ reference: { role, name } }) => (role === 'service' ? [name] : []));
+    const pins = kinds
+      .carriersOf(rollout)
+      .filter(({ resource, seen }) => resource.plural === RESOURCES.service.plural && services.includes(seen.name));
+    return { rollout, directive, state: holderState(rollout, directive), pins };
+  }
+
+  /** What leads to the new version goes with the last of its traffic, a grace period later (see `release/abandoned.ts`). */
+  function holderState(rollout: string, { key, text }: CarriedDirective): Holder['state'] {
+    if (index.get(rollout) !== undefined) return 'living';
+    const action = readDirective(key, text)?.action;
+    if (action?.type !== 'workload' || action.onDelete === 'complete') return 'under way';
+    const { deployment, service } = RESOURCES;
+    const isHolding = ({ plural }: Resource) => plural === deployment.plural || plural === service.plural;
+    const isLeading =
+      kinds.carriersOf(rollout).some(({ resource }) => !isHolding(resource)) ||
+      kinds.madeFor(rollout).some(({ resource }) => resource.plural !== deployment.plural);
+    return isLeading ? 'under way' : 'at rest';
   }
 
   function chosen(placed: PlacedTarget): Observed['scripts'][number] {
@@ -126,6 +156,7 @@ export function createGatherer(options: GatherOptions): Gatherer {
         isExcluded: guard.excludedNamespaces.has(stored.namespace),
         calling: guard.calling(),
         rival: index.rivalOf(entry)?.key,
+        holder: holderOf(entry, references),
         references,
         routing: routingOf(entry),
         scripts,

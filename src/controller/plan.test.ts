@@ -29,6 +29,7 @@ type Situation = {
   readonly disabled: boolean;
   readonly deleting: boolean;
   readonly rival: boolean;
+  readonly holder?: Observed['holder'];
   readonly serviceThere: boolean;
   readonly workloadThere: boolean;
   readonly label: string;
@@ -73,6 +74,7 @@ function observe(situation: Situation): Observed {
     isExcluded: situation.excluded ?? false,
     calling: situation.calling ?? 'called',
     rival: situation.rival ? 'shop/first' : undefined,
+    holder: situation.holder,
     references: entry.references.map((reference) => ({ reference, resolution: resolution(reference.kind) })),
     routing: undefined,
     scripts: [],
@@ -179,6 +181,40 @@ test('when the Rollout is gone the armed directive goes and the active one is re
   const armed = observe({ ...ready, directive: 'armed' }).carriers;
   const active = observe({ ...ready, directive: 'active' }).carriers;
   expect(planGone([...armed, ...active])).toEqual({ disarm: armed, left: active });
+});
+
+const left = {
+  key: directiveKey('before'),
+  text: encodeDirective({
+    ...{ format: FORMAT, revision: 'new', step: 1, continues: true, action: ACTIVE },
+    rollout: { namespace: 'shop', name: 'before', uid: 'before-uid' },
+  }),
+  rollout: { key: 'shop/before', uid: 'before-uid' },
+  isArmed: false,
+  script: undefined,
+};
+
+test('what a Rollout of another name has left at rest becomes this one’s, key and all, in one write', () => {
+  const holder = { rollout: 'shop/before', directive: left, state: 'at rest', pins: [] } as const;
+  const { arm, findings } = planRollout(observe({ ...ready, holder }));
+  expect(findings.find(({ type }) => type === 'Accepted')?.status).toBe('True');
+  if (arm === undefined) throw new Error('nothing is taken over');
+  const rollout = { namespace: 'shop', name: 'web', uid: 'rollout-uid' };
+  const text = encodeDirective({ format: FORMAT, rollout, revision: 'new', step: 1, continues: true, action: ACTIVE });
+  expect(armingPatch(arm)).toMatchObject({
+    metadata: { annotations: { [directiveKey('web')]: text, [left.key]: null } },
+  });
+});
+
+test.each([
+  ['living', /^spec\.workloadRef: .* Rollout shop\/before; it is released by this one when that is over/, undefined],
+  ['under way', /^spec\.workloadRef: .* Rollout shop\/before, which is gone; this one takes it over when/, 1_000],
+] as const)('beside a directive of another Rollout that is %s nothing is armed, and the Rollout says so', (state, words, after) => {
+  const plan = planRollout(
+    observe({ ...ready, directive: 'armed', holder: { rollout: 'shop/before', directive: left, state, pins: [] } }),
+  );
+  expect(plan).toMatchObject({ arm: undefined, afterMilliseconds: after, message: expect.stringMatching(words) });
+  expect(plan.disarm).toHaveLength(1);
 });
 
 const ours = {

@@ -4,7 +4,7 @@ import { fieldPath } from '../api/violation.ts';
 import type { JsonMap } from '../json/value.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
-import { directiveKey, encodeDirective } from '../rewrite/directive.ts';
+import { directiveKey, encodeDirective, readDirective } from '../rewrite/directive.ts';
 import { armedDirective, stepsOf } from '../rollout/directives.ts';
 import type { Guard } from './api.ts';
 import { type ConditionReason, conditionOf, type Finding } from './conditions.ts';
@@ -14,7 +14,7 @@ import { type GroupKind, kindKey, type PlacedTarget, type Reference, WORKLOAD_TY
 import { gatewayClusterRole } from './rights.ts';
 import type { RolloutEntry } from './rollout-entry.ts';
 import type { ScriptChoice } from './script-book.ts';
-import type { Seen } from './seen.ts';
+import type { CarriedDirective, Seen } from './seen.ts';
 
 /** What became of an object that a Rollout names. */
 export type Resolution =
@@ -34,6 +34,8 @@ export type Observed = {
   readonly calling: ReturnType<Guard['calling']>;
   /** Another Rollout that has the workload, `namespace/name`. */
   readonly rival: string | undefined;
+  /** What holds the workload in a release of another Rollout, which may be gone. */
+  readonly holder: Holder | undefined;
   readonly references: readonly { readonly reference: Reference; readonly resolution: Resolution }[];
   /** The TrafficRouting that it names; undefined where it names none. */
   readonly routing:
@@ -45,6 +47,20 @@ export type Observed = {
   readonly obstacles: readonly Obstacle[] | undefined;
   /** Objects that carry a directive of this Rollout now. */
   readonly carriers: readonly Carrier[];
+};
+
+/** The active directive of another Rollout on the workload. */
+export type Holder = {
+  /** `namespace/name`. */
+  readonly rollout: string;
+  readonly directive: CarriedDirective;
+  /**
+   * `living`: the other Rollout is there; `under way`: it is gone, and what it has left still changes; `at rest`: the old
+   * version serves alone, and all that is left is what holds the new one back.
+   */
+  readonly state: 'living' | 'under way' | 'at rest';
+  /** Services that select the old version by its directives, and that this Rollout names, too. */
+  readonly pins: readonly Carrier[];
 };
 
 /** What is to be done, and what is to be said. */
@@ -60,7 +76,7 @@ export type Plan = {
   readonly afterMilliseconds: number | undefined;
 };
 
-/** The directive and the label that a workload at rest carries. */
+/** The directive and the label that a workload at rest carries; or those of a release that is taken over. */
 export type Arming = {
   readonly resource: Resource;
   readonly seen: Seen;
@@ -68,7 +84,15 @@ export type Arming = {
   readonly text: string;
   /** Undefined for a workload that has a label already. */
   readonly workloadType: string | undefined;
+  /** Directives of a Rollout that is gone, which become this one's: of Services first, and then of the workload. */
+  readonly takenOver: { readonly directive: CarriedDirective; readonly pins: readonly TakenOver[] } | undefined;
 };
+
+/** An object whose directive gets another key, and names another Rollout. */
+export type TakenOver = { readonly carrier: Carrier; readonly key: string; readonly text: string };
+
+/** So often it is looked at what a Rollout that is gone has left: nothing tells of the last of it. */
+const TAKEOVER_MILLISECONDS = 1_000;
 
 /** A step that met only a limit of time is played again: the machine may have been busy. */
 const REPLAY_MILLISECONDS = 60_000;
@@ -85,7 +109,7 @@ const REPLAY_MILLISECONDS = 60_000;
  * The progression of a release will be planned here, too: from the same observations, after the conditions.
  */
 export function planRollout(observed: Observed): Plan {
-  const { entry, scripts, obstacles } = observed;
+  const { entry, scripts } = observed;
   const findings = [
     ...[accepted(observed), resolvedRefs(observed), scriptsReady(observed), expressible(observed)],
     ...intercepted(observed),
@@ -100,8 +124,13 @@ export function planRollout(observed: Observed): Plan {
     scripts: scripts.flatMap(({ choice }) => usedScript(choice) ?? []),
     arm: wanted && needsArming(wanted) ? wanted : undefined,
     disarm: observed.carriers.filter((carrier) => carrier.directive.isArmed && !isWanted(carrier, wanted, entry)),
-    afterMilliseconds: obstacles?.some(({ mayPass }) => mayPass) ? REPLAY_MILLISECONDS : undefined,
+    afterMilliseconds: againAfter(observed),
   };
+}
+
+function againAfter({ obstacles, holder }: Observed): number | undefined {
+  if (holder?.state === 'under way') return TAKEOVER_MILLISECONDS;
+  return obstacles?.some(({ mayPass }) => mayPass) ? REPLAY_MILLISECONDS : undefined;
 }
 
 /** What is to be taken off when there is no such Rollout any more, and what is left for people to decide. */
@@ -118,7 +147,7 @@ export function usedScript(choice: ScriptChoice): Script | undefined {
   return choice.state === 'broken' ? choice.lastGood : undefined;
 }
 
-function accepted({ entry, isExcluded, rival }: Observed): Finding {
+function accepted({ entry, isExcluded, rival, holder }: Observed): Finding {
   if (isExcluded) {
     const message = `metadata.namespace: Sluice keeps out of ${entry.stored.namespace} (kube-system, its own namespace and excludedNamespaces of its chart): nothing would be held or rewritten; create the Rollout and its workload in another namespace`;
     return no('Accepted', 'NamespaceExcluded', [message]);
@@ -129,8 +158,17 @@ function accepted({ entry, isExcluded, rival }: Observed): Finding {
     const message = `spec.workloadRef: Rollout ${rival} releases this workload already; one workload has one Rollout: delete one of them, or name another workload`;
     return no('Accepted', 'WorkloadTaken', [message]);
   }
+  if (holder !== undefined && holder.state !== 'at rest')
+    return no('Accepted', 'WorkloadTaken', [`spec.workloadRef: ${HELD[holder.state](holder.rollout)}`]);
   return yes('Accepted', 'Accepted', 'the Rollout can be carried out');
 }
+
+const HELD: Readonly<Record<Exclude<Holder['state'], 'at rest'>, (rollout: string) => string>> = {
+  living: (rollout) =>
+    `this workload is in a release of Rollout ${rollout}; it is released by this one when that is over, or that Rollout is deleted`,
+  'under way': (rollout) =>
+    `this workload is in a release of Rollout ${rollout}, which is gone; this one takes it over when traffic is back on the old version`,
+};
 
 /** Said where it is bad, and where people were told that it was. */
 function intercepted({ entry, calling }: Observed): Finding[] {
@@ -291,7 +329,10 @@ export function stepCount({ rollout }: RolloutEntry): number {
 }
 
 /** Once armed a workload stays so while its Rollout stands: a Service that goes for a moment must not open a gap. */
-function wantedArming({ entry, references, carriers }: Observed, findings: readonly Finding[]): Arming | undefined {
+function wantedArming(
+  { entry, references, carriers, holder }: Observed,
+  findings: readonly Finding[],
+): Arming | undefined {
   const { rollout, stored } = entry;
   const isAccepted = findings.some(({ type, status }) => type === 'Accepted' && status === 'True');
   if (rollout === undefined || rollout.spec?.disabled === true || stored.isDeleting || !isAccepted) return undefined;
@@ -302,17 +343,33 @@ function wantedArming({ entry, references, carriers }: Observed, findings: reado
   const { seen, resource } = workload.resolution;
   const isResolved = findings.some(({ type: name, status }) => name === 'ResolvedRefs' && status === 'True');
   if (!isResolved && !carriers.some((carrier) => carrier.seen.uid === seen.uid)) return undefined;
+  const key = directiveKey(stored.name);
+  const taken = holder && named(holder.directive, stored);
   return {
     resource,
     seen,
-    key: directiveKey(stored.name),
-    text: encodeDirective(armedDirective(rollout)),
+    key,
+    text: taken ?? encodeDirective(armedDirective(rollout)),
     workloadType: seen.workloadType === '' ? type : undefined,
+    takenOver: holder && {
+      directive: holder.directive,
+      pins: holder.pins.flatMap((carrier) => {
+        const text = named(carrier.directive, stored);
+        return text === undefined ? [] : [{ carrier, key, text }];
+      }),
+    },
   };
 }
 
+/** The directive as one of this Rollout; undefined for one that this version cannot read. */
+function named({ key, text }: CarriedDirective, { namespace, name, uid }: RolloutEntry['stored']): string | undefined {
+  const directive = readDirective(key, text);
+  return directive && encodeDirective({ ...directive, rollout: { namespace, name, uid } });
+}
+
 /** Whether the workload lacks directive or label. An active directive is left alone: a release runs, or somebody must look. */
-export function needsArming({ seen, key, text, workloadType }: Arming): boolean {
+export function needsArming({ seen, key, text, workloadType, takenOver }: Arming): boolean {
+  if (takenOver !== undefined) return true;
   const present = seen.directives.find((directive) => directive.key === key);
   if (present !== undefined && !present.isArmed) return false;
   return present?.text !== text || workloadType !== undefined;
@@ -331,11 +388,11 @@ function isWanted(
 
 /** The patch that arms a workload as it is now: one write, one annotation, one label. */
 export function armingPatch(arming: Arming): JsonMap {
-  const { seen, key, text, workloadType } = arming;
+  const { seen, key, text, workloadType, takenOver } = arming;
   return {
     metadata: {
       resourceVersion: seen.resourceVersion,
-      annotations: { [key]: text },
+      annotations: { [key]: text, ...(takenOver === undefined ? {} : { [takenOver.directive.key]: null }) },
       ...(workloadType === undefined ? {} : { labels: { [LABELS.workloadType]: workloadType } }),
     },
   };

@@ -7,7 +7,7 @@ import { announced, reach } from './network.ts';
 import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
 import { podMetadata } from './pod-metadata.ts';
-import { backwards, ownRoom, rest, towards } from './pods.ts';
+import { backwards, ownRoom, rest, servedBefore, towards } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, type StepState, type Traffic } from './record.ts';
 import { retreat } from './retreat.ts';
 import { atWeight, settingsOf, steersTraffic, toldByLabels, weightOf } from './settings.ts';
@@ -82,6 +82,7 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
   const directive = workload?.directive;
   if (workload === undefined || directive?.action.type !== 'workload') return undefined;
   const { steps } = settingsOf(rollout, observed.routing);
+  const stable = servedBefore(workload, directive.action.stable, directive.revision);
   return {
     reason: 'Initializing',
     step: 1,
@@ -92,9 +93,9 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
     planHash: planHash(rollout),
     stableRevision: '',
     podTemplateHash: '',
-    stable: directive.action.stable,
+    stable,
     // Taken back before it was seen: there is no new version.
-    canary: directive.revision === directive.action.stable ? '' : directive.revision,
+    canary: directive.revision === stable ? '' : directive.revision,
     pods: { created: 0, ready: 0 },
     workloadGeneration: workload.generation,
     stateTime: now,

@@ -41,6 +41,32 @@ export function versionsOf({ style, workload, canary: extra }: Sides, stable: st
   };
 }
 
+/**
+ * The template that a release begins from: `before`, that of the workload before the write that brought `applied`; or,
+ * where the native rollout of `before` was not through, the one that served until then. Nobody knows yet whether
+ * `before` works, and it may never have all its pods: a release would wait for them for ever.
+ *
+ * ```
+ *  only `before` has pods                                                     before
+ *  others have some, too:  one of them is applied again                       that one: it is taken back
+ *                          `before` has the pods that its owner asks for      before
+ *                          else                                               the one with the most ready pods
+ * ```
+ *
+ * Pods that a release has made are marked on their set, and prove nothing: they were let in step by step.
+ */
+export function servedBefore(workload: Workload, before: string, applied: string): string {
+  const { sets, replicas } = workload;
+  const isUnderRelease = ({ podMetadata, floor }: ReplicaSet) => podMetadata !== '' || floor !== '';
+  const isServing = (set: ReplicaSet) => set.desired > 0 && set.ready > 0 && !isUnderRelease(set);
+  const others = sets.filter((set) => set.template !== before && isServing(set));
+  const [most] = others.toSorted((a, b) => b.ready - a.ready);
+  if (applied === before || most === undefined) return before;
+  if (most.template === applied) return applied;
+  const ready = sets.find(({ template }) => template === before)?.ready ?? 0;
+  return ready + ownRoom(workload).unavailable >= replicas ? before : most.template;
+}
+
 /** The user's own maxSurge and maxUnavailable, in pods. */
 export function ownRoom({ own, replicas }: Workload): Room {
   return roomOf(own.maxSurge, own.maxUnavailable, replicas);

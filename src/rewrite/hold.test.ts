@@ -263,3 +263,33 @@ describe('another template in the middle of a release', () => {
     expect(after.object).toEqual(live);
   });
 });
+
+describe('one directive holds a workload at a time', () => {
+  const OTHER = directiveKey('another');
+  const other = encodeDirective({
+    ...directive({ type: 'armed', style: 'partition' }),
+    rollout: { namespace: 'shop', name: 'another', uid: 'other' },
+  });
+  const active = encodeDirective(
+    directive({ type: 'workload', style: 'partition', stable: hash('web:1'), paused: true }, hash('web:2')),
+  );
+
+  test.each<[string, string, string | undefined]>([
+    ['an armed one stays armed beside one that holds', active, hash('web:1')],
+    ['of two armed ones the first holds', armed('partition'), undefined],
+  ])('%s', (_, text, stable) => {
+    const live = deployment('web:2', { [OTHER]: other, [KEY]: text });
+    const { annotations } = written(deployment('web:3', { [OTHER]: other, [KEY]: text }), live);
+    const [held, rest] = [KEY, OTHER].map((key) => decodeDirective(key, String(annotations[key])));
+    const [holder, armedStill] = stable === undefined ? [rest, held] : [held, rest];
+    expect(holder).toMatchObject({ revision: hash('web:3'), action: { stable: stable ?? hash('web:2') } });
+    expect(armedStill?.action.type).toBe('armed');
+  });
+
+  test('a Rollout that comes in the same write does not hold what another one holds', () => {
+    const live = deployment('web:2', { [KEY]: active });
+    const after = written(deployment('web:3', { [KEY]: active }), live, { naming: new Map([[OTHER, other]]) });
+    expect(Object.keys(after.annotations)).not.toContain(OTHER);
+    expect(after.directive?.action).toMatchObject({ stable: hash('web:1') });
+  });
+});

@@ -1,6 +1,13 @@
 import { equal } from '../json/equal.ts';
 import { at, type Json, type JsonMap, stringAt } from '../json/value.ts';
-import { type ArmedAction, type Directive, encodeDirective, readDirective, type WorkloadAction } from './directive.ts';
+import {
+  type ArmedAction,
+  type Directive,
+  encodeDirective,
+  glanceAt,
+  readDirective,
+  type WorkloadAction,
+} from './directive.ts';
 import { templateHash } from './template.ts';
 
 /** Every pod of the new version is held back: one of them may exist beside all of the old version, once it is unpaused. */
@@ -21,6 +28,9 @@ export const ROOM_FOR_ALL = { maxSurge: '100%', maxUnavailable: 0 } as const;
  *                              superseded (everything stands still; the controller clears the way, then holds it)
  * ```
  *
+ * One directive holds a workload at a time: while one does, or where several are armed, the others stay armed. The
+ * template before is then a version that nobody has approved, and never the stable one of another release.
+ *
  * @returns the directives that count after the write; the very same map when none changes.
  */
 export function followTemplate(
@@ -35,7 +45,15 @@ export function followTemplate(
   if (revision === before) return directives;
   const isRecreate = stringAt(incoming, 'spec', 'strategy', 'type') === 'Recreate';
   const change = { revision, before, hasPods: hasPods(incoming) && hasPods(live), isRecreate };
-  return new Map([...directives].map(([key, text]) => [key, followed(key, text, change)]));
+  const [holder] = [...directives].toSorted(([, a], [, b]) => Number(isArmed(a)) - Number(isArmed(b)));
+  const isFollowing = (key: string, text: string) => key === holder?.[0] || !isArmed(text);
+  return new Map(
+    [...directives].map(([key, text]) => [key, isFollowing(key, text) ? followed(key, text, change) : text]),
+  );
+}
+
+function isArmed(text: string): boolean {
+  return glanceAt(text).isArmed;
 }
 
 /**

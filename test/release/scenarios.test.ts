@@ -724,3 +724,76 @@ test.each(styles)('%s: the old version, applied past the webhook, takes everythi
   expect(world.ready()).toEqual({ v1: 10 });
   expect(world.weights()).toEqual({ web: 100 });
 });
+
+/** Version v2 has come out past the webhook as far as it could, which answers again. */
+async function nativelyOnTheWay(strategy: JsonMap, native: WorldOptions['native'] = {}, seconds = 20): Promise<World> {
+  const world = await opened({ strategy, native });
+  world.cluster.webhook = 'fails open';
+  world.release('v2');
+  await world.pass(seconds);
+  world.cluster.webhook = 'answers';
+  return world;
+}
+
+test.each(styles)(
+  '%s: the version before, applied again over one that never came out whole, is back at once',
+  async (_, strategy) => {
+    const world = await nativelyOnTheWay(strategy, broken('v2'));
+    expect(world.ready()).toEqual({ v1: 8 });
+    world.release('v1');
+    await world.until('the end', () => world.status()['release'] !== undefined && world.stands() === 'Healthy', 30);
+    expect(world.status()['release']).toMatchObject({ outcome: 'Rollback' });
+    await world.pass(5); // its owner's maxUnavailable lets two more pods come back after the end
+    expect(world.ready()).toEqual({ v1: 10 });
+    expect(leftovers(world)).toEqual([]);
+  },
+);
+
+test.each(styles)(
+  '%s: over a version that never came out whole another one is released, from the one that serves; which takes it back',
+  async (_, strategy) => {
+    const world = await nativelyOnTheWay(strategy, broken('v2'));
+    world.release('v3');
+    await world.until('step 1', () => world.stands() === '1 StepPaused', 60);
+    expect(world.serving()).toBe('v1');
+    expect(world.ready()).toEqual({ v1: strategy === partition ? 8 : 10, v3: strategy === blueGreen ? 5 : 2 });
+    expect(world.endpoints('web')).toEqual({ v1: strategy === partition ? 8 : 10 });
+    world.release('v1');
+    await world.until('the end', () => world.stands() === 'Healthy');
+    await world.pass(5);
+    expect(world.ready()).toEqual({ v1: 10 });
+    expect(leftovers(world)).toEqual([]);
+  },
+);
+
+test.each(styles)(
+  '%s: a version that has its pods natively is what the next one is released from, also while an old pod is left',
+  async (_, strategy) => {
+    const world = await opened({ strategy, spec: { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } } });
+    world.cluster.webhook = 'fails open';
+    world.release('v2');
+    await world.until('its last pod', () => world.ready()['v2'] === 10);
+    world.cluster.webhook = 'answers';
+    world.release('v3');
+    await world.until('step 1', () => world.stands() === '1 StepPaused');
+    expect(world.serving()).toBe('v2');
+    expect(world.ready()).not.toHaveProperty('v1');
+  },
+);
+
+test.each(styles)(
+  '%s: created again while the new version has most of the pods, a release goes on and takes nothing for released',
+  async (_, strategy) => {
+    const most = { replicas: '80%', pause: {} };
+    const { canary: plan, blueGreen: twoSets } = strategy as { canary?: JsonMap; blueGreen?: JsonMap };
+    const changed = plan ? { canary: { ...plan, steps: [most] } } : { blueGreen: { ...twoSets, steps: [most] } };
+    const world = await pausedAtStep1({ strategy: changed });
+    expect(world.ready()['v2']).toBe(8);
+    world.forget();
+    world.plan(changed);
+    await world.pass(0.1);
+    expect(world.serving()).toBe('v1');
+    await world.until('step 1 again', () => world.stands() === '1 StepPaused');
+    expect(world.serving()).toBe('v1');
+  },
+);
