@@ -47,7 +47,7 @@ async function takeOver(api: Api, { carrier, key, text }: TakenOver): Promise<vo
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
       const object = await api.get(resource, name);
-      if (!isCarrying(seen(object), directive)) return; // it is led by something else by now
+      if (!isCarrying(seen(object, resource.kind), directive)) return; // it is led by something else by now
       const annotations = { [key]: text, [directive.key]: null };
       const body = { metadata: { resourceVersion: resourceVersionOf(object), annotations } };
       await api.patch(resource, name, 'merge', body, { fieldManager: FIELD_MANAGER, isAnswerRead: false });

@@ -209,13 +209,16 @@ test('what a Rollout of another name has left at rest becomes this one’s, key 
 test.each([
   ['living', /^spec\.workloadRef: .* Rollout shop\/before; it is released by this one when that is over/, undefined],
   ['under way', /^spec\.workloadRef: .* Rollout shop\/before, which is gone; this one takes it over when/, 1_000],
-] as const)('beside a directive of another Rollout that is %s nothing is armed, and the Rollout says so', (state, words, after) => {
-  const plan = planRollout(
-    observe({ ...ready, directive: 'armed', holder: { rollout: 'shop/before', directive: left, state, pins: [] } }),
-  );
-  expect(plan).toMatchObject({ arm: undefined, afterMilliseconds: after, message: expect.stringMatching(words) });
-  expect(plan.disarm).toHaveLength(1);
-});
+] as const)(
+  'beside a directive of another Rollout that is %s nothing is armed, and the Rollout says so',
+  (state, words, after) => {
+    const plan = planRollout(
+      observe({ ...ready, directive: 'armed', holder: { rollout: 'shop/before', directive: left, state, pins: [] } }),
+    );
+    expect(plan).toMatchObject({ arm: undefined, afterMilliseconds: after, message: expect.stringMatching(words) });
+    expect(plan.disarm).toHaveLength(1);
+  },
+);
 
 const ours = {
   manager: 'sluice-controller',
