@@ -185,6 +185,25 @@ test.each(EACH_WAY.flatMap((way) => KINDS.map((kind) => ({ ...way, kind }))))(
   },
 );
 
+test.each(EACH_WAY.flatMap((way) => KINDS.map((kind) => ({ ...way, kind }))))(
+  'a webhook of somebody else takes no dry runs, ours is away, $way, and a write of the $kind meets a conflict: its owner gets all back',
+  async ({ take, onDelete, workload, kind }) => {
+    const world = await inStep1({ 'sluice.dev/on-delete': onDelete });
+    world.cluster.webhook = 'fails open';
+    let hits = 0;
+    watchPatches(world, (each) => {
+      if (each.isDryRun) throw new ApiError(400, 'BadRequest', 'admission webhook "stranger" does not support dry run');
+      if (each.kind !== kind || each.form !== 'json' || hits > 0) return;
+      hits++;
+      throw new ApiError(409, 'Conflict', 'the object has been modified');
+    });
+    take(world);
+    await world.pass(90);
+    expect(hits).toBe(1);
+    await expectEnd(world, workload);
+  },
+);
+
 test.each([
   ['and it is scaled', true],
   ['and it keeps its size', false],
