@@ -40,6 +40,23 @@ function conflictAfter(world: World, kind: string, passing: number): { hits(): n
   return { hits: () => hits };
 }
 
+/** The controller writes nothing more after so many writes of a kind, until that is lifted. */
+function stopAfter(world: World, kind: string, passing: number): { lift(): void } {
+  let sent = 0;
+  let state: 'on its way' | 'stopped' | 'lifted' = 'on its way';
+  watchPatches(world, (each) => {
+    if (each.kind === kind && state === 'on its way' && sent++ === passing) state = 'stopped';
+  });
+  world.cluster.onWrite = () => {
+    if (state === 'stopped') throw new NotLeading('another one leads');
+  };
+  return {
+    lift() {
+      state = 'lifted';
+    },
+  };
+}
+
 async function inStep1(annotations: JsonMap = {}): Promise<World> {
   const world = await openWorld({ strategy: partition, annotations });
   onTestFinished(() => world.close());
@@ -145,23 +162,33 @@ test.each(
   async ({ what, kind, passing }) => {
     const world = await inStep1();
     world.cluster.webhook = 'fails open';
-    let sent = 0;
-    let isStopped = false;
-    watchPatches(world, (each) => {
-      isStopped ||= each.kind === kind && sent++ === passing;
-    });
-    world.cluster.onWrite = () => {
-      if (isStopped) throw new NotLeading('another one leads');
-    };
+    const stop = stopAfter(world, kind, passing);
     if (what === 'approve') world.approve();
     else world.release('v1');
     await world.pass(60);
     await world.restart();
-    [sent, isStopped] = [Number.NEGATIVE_INFINITY, false];
+    stop.lift();
     await world.pass(60);
     if (what === 'approve') world.release('v1');
     await world.pass(90);
     await expectEnd(world, 'free');
+  },
+);
+
+test.each(
+  EACH_WAY.slice(1).flatMap((way) => KINDS.flatMap((kind) => [0, 1, 2].map((passing) => ({ ...way, kind, passing })))),
+)(
+  'the webhook is away, $way, and the controller stops after $passing writes of the $kind: the next one goes on',
+  async ({ take, onDelete, workload, kind, passing }) => {
+    const world = await inStep1({ 'sluice.dev/on-delete': onDelete });
+    world.cluster.webhook = 'fails open';
+    const stop = stopAfter(world, kind, passing);
+    take(world);
+    await world.pass(60);
+    await world.restart();
+    stop.lift();
+    await world.pass(90);
+    await expectEnd(world, workload);
   },
 );
 
