@@ -82,7 +82,8 @@ async function left({ namespace }: Shop): Promise<string[]> {
   );
   const sets = (await client.list(RESOURCES.replicaSet, { namespace })).items;
   // The native controller copies annotations of the Deployment to its sets, and leaves them there.
-  const marks = sets.flatMap((set) => ownKeys(set, 'annotations').filter((key) => key.startsWith('sluice.dev/')));
+  const written = ['sluice.dev/floor', 'sluice.dev/pod-metadata'];
+  const marks = sets.flatMap((set) => ownKeys(set, 'annotations').filter((key) => written.includes(key)));
   return [...new Set([...objects, ...marks.map((key) => `${key} on ReplicaSet`)])].sort();
 }
 
