@@ -42,22 +42,41 @@ export async function arm(api: Api, arming: Arming): Promise<void> {
 }
 
 async function takeOver(api: Api, { carrier, key, text }: TakenOver): Promise<void> {
-  const { resource, seen: before, directive } = carrier;
-  const name = { namespace: before.namespace, name: before.name };
+  const { directive } = carrier;
+  await written(api, carrier, (now) =>
+    // It may be led by something else by now.
+    isCarrying(now, directive) ? { annotations: { [key]: text, [directive.key]: null } } : undefined,
+  );
+}
+
+/**
+ * Writes labels and annotations of an object as it is now, again where somebody else has changed it in between.
+ *
+ * @param metadataFor what to write; undefined where nothing is to be written any more
+ * @throws TryAgain when it changes all the time
+ */
+async function written(
+  api: Api,
+  { resource, seen: { namespace, name } }: Carrier,
+  metadataFor: (now: Seen, object: JsonMap) => JsonMap | undefined,
+): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
-      const object = await api.get(resource, name);
-      if (!isCarrying(seen(object, resource.kind), directive)) return; // it is led by something else by now
-      const annotations = { [key]: text, [directive.key]: null };
-      const body = { metadata: { resourceVersion: resourceVersionOf(object), annotations } };
-      await api.patch(resource, name, 'merge', body, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
+      const object = await api.get(resource, { namespace, name });
+      const change = metadataFor(seen(object, resource.kind), object);
+      if (change === undefined) return;
+      const body = { metadata: { resourceVersion: resourceVersionOf(object), ...change } };
+      await api.patch(resource, { namespace, name }, 'merge', body, {
+        fieldManager: FIELD_MANAGER,
+        isAnswerRead: false,
+      });
       return;
     } catch (error) {
       if (outcomeOf(error) === 'gone') return;
       if (outcomeOf(error) !== 'conflict') throw error;
     }
   }
-  throw new TryAgain(`${resource.kind} ${name.namespace}/${name.name} changes all the time`);
+  throw new TryAgain(`${resource.kind} ${namespace}/${name} changes all the time`);
 }
 
 function isCarrying({ directives }: Seen, { key, text }: CarriedDirective): boolean {
@@ -65,25 +84,14 @@ function isCarrying({ directives }: Seen, { key, text }: CarriedDirective): bool
 }
 
 /** Takes an armed directive off an object. One that has become active in between stays. */
-export async function disarm(api: Api, { resource, seen: before, directive }: Carrier): Promise<void> {
-  const name = { namespace: before.namespace, name: before.name };
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    try {
-      const object = await api.get(resource, name);
-      const now = seen(object, resource.kind);
-      const present = now.directives.find(({ key }) => key === directive.key);
-      if (now.uid !== before.uid || present?.isArmed !== true || present.text !== directive.text) return;
-      const label =
-        now.directives.length === 1 && hasOurLabel(object) ? { labels: { [LABELS.workloadType]: null } } : {};
-      const metadata = { resourceVersion: resourceVersionOf(object), annotations: { [directive.key]: null }, ...label };
-      await api.patch(resource, name, 'merge', { metadata }, { fieldManager: FIELD_MANAGER, isAnswerRead: false });
-      return;
-    } catch (error) {
-      if (outcomeOf(error) === 'gone') return;
-      if (outcomeOf(error) !== 'conflict') throw error;
-    }
-  }
-  throw new TryAgain(`${resource.kind} ${name.namespace}/${name.name} changes all the time`);
+export async function disarm(api: Api, carrier: Carrier): Promise<void> {
+  const { seen: before, directive } = carrier;
+  await written(api, carrier, (now, object) => {
+    const present = now.directives.find(({ key }) => key === directive.key);
+    if (now.uid !== before.uid || present?.isArmed !== true || present.text !== directive.text) return undefined;
+    const label = now.directives.length === 1 && hasOurLabel(object) ? { labels: { [LABELS.workloadType]: null } } : {};
+    return { annotations: { [directive.key]: null }, ...label };
+  });
 }
 
 /**

@@ -296,20 +296,16 @@ export function openKinds({ watcher, index, clock, always, first, queue, onState
 
   function carry(entry: WatchedKind, object: Seen, count: 1 | -1): void {
     const objectKey = `${object.namespace}/${object.name}`;
-    if (object.made !== undefined) {
-      const { rollout: key } = object.made;
-      const objects = entry.made.get(key) ?? new Map<string, Seen>();
-      if (count === 1) entry.made.set(key, objects.set(objectKey, object));
+    const file = (byRollout: Map<string, Map<string, Seen>>, key: string) => {
+      const objects = byRollout.get(key) ?? new Map<string, Seen>();
+      if (count === 1) byRollout.set(key, objects.set(objectKey, object));
       else objects.delete(objectKey);
-      if (objects.size === 0) entry.made.delete(key);
-    }
+      if (objects.size === 0) byRollout.delete(key);
+    };
+    if (object.made !== undefined) file(entry.made, object.made.rollout);
     for (const { rollout, script } of object.directives) {
       if (script !== undefined) counted(entry.scripts, script, count);
-      if (rollout === undefined) continue;
-      const objects = entry.carriers.get(rollout.key) ?? new Map<string, Seen>();
-      if (count === 1) entry.carriers.set(rollout.key, objects.set(objectKey, object));
-      else objects.delete(objectKey);
-      if (objects.size === 0) entry.carriers.delete(rollout.key);
+      if (rollout !== undefined) file(entry.carriers, rollout.key);
     }
   }
 

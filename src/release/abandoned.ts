@@ -1,7 +1,7 @@
 import type { OnDelete } from '../api/names.ts';
 import type { Observed, PodWish, SetWish, WorkloadWish } from './observed.ts';
 import { bearers, givenBack as reverted } from './pod-metadata.ts';
-import { backwards, ownRoom, type Versions, versionsOf } from './pods.ts';
+import { backwards, ownRoom, unmarked, type Versions, versionsOf } from './pods.ts';
 
 /** What is left of a release whose Rollout is gone. Everything that has to be known stands on the objects themselves. */
 export type Abandoned = {
@@ -123,7 +123,7 @@ function unheld(left: Abandoned, now: number): AbandonedPlan {
   const wait = graceLeft(left.quietSince, now);
   if (wait > 0) return { ...NOTHING, after: wait };
   if (isPinned(left)) return { ...NOTHING, pins: 'none' };
-  const [sets, pods] = [unmarked(left), relabelled(left, 'all')];
+  const [sets, pods] = [unmarked(left.observed.workload), relabelled(left, 'all')];
   if (pods.length > 0) return { ...NOTHING, pods };
   return { ...NOTHING, sets, destinations: 'absent', canaryDeployment: 'absent', state: 'over' };
 }
@@ -132,7 +132,7 @@ function unheld(left: Abandoned, now: number): AbandonedPlan {
 function givenBack(left: Abandoned): Partial<AbandonedPlan> {
   const pods = relabelled(left, 'all');
   if (pods.length > 0) return { pods };
-  const sets = unmarked(left);
+  const sets = unmarked(left.observed.workload);
   return sets.length > 0 ? { sets } : { workload: 'given back', state: 'over' };
 }
 
@@ -143,11 +143,6 @@ function relabelled({ observed }: Abandoned, how: 'half' | 'all'): PodWish[] {
     const most = how === 'all' ? left.length : left.length - Math.floor(set.pods.length / 2);
     return reverted(set, left.slice(0, Math.max(0, most)));
   });
-}
-
-function unmarked({ observed }: Abandoned): SetWish[] {
-  const marked = (observed.workload?.sets ?? []).filter(({ floor, podMetadata }) => floor !== '' || podMetadata !== '');
-  return marked.map(({ name }): SetWish => ({ name, floor: '', podMetadata: '' }));
 }
 
 function pods({ wish }: ReturnType<typeof backwards>): Partial<AbandonedPlan> {

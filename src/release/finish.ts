@@ -2,7 +2,7 @@ import { joined } from './joining.ts';
 import { type Decision, go, type Look, merged, stay } from './look.ts';
 import { reach } from './network.ts';
 import type { SetWish } from './observed.ts';
-import { ownRoom } from './pods.ts';
+import { ownRoom, unmarked } from './pods.ts';
 import { type FinalisingStep, NO_TRAFFIC, type ReleaseRecord } from './record.ts';
 import { retreat } from './retreat.ts';
 import { atWeight } from './settings.ts';
@@ -133,7 +133,7 @@ function resumed(look: Look, next: FinalisingStep): Decision {
   const { replicas, updated, available, total } = workload;
   // A floor would keep the native controller from taking the last old pod; and when the workload is its owner's again,
   // nothing leads to what else would be left of a Rollout that is deleted now.
-  const sets = unmarked(look);
+  const sets = unmarked(look.observed.workload);
   if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the marks of the release to go from ReplicaSets' });
   const isFree = workload.directive === undefined && workload.isInEffect && workload.isObserved;
   const isRolled = updated >= replicas && total <= updated && available + ownRoom(workload).unavailable >= replicas;
@@ -150,16 +150,10 @@ function resumed(look: Look, next: FinalisingStep): Decision {
 }
 
 function released(look: Look): Decision {
-  const sets = unmarked(look);
+  const sets = unmarked(look.observed.workload);
   if (sets.length === 0 && look.observed.canary === undefined) return to('END');
   const wish = merged({ canaryDeployment: 'absent' }, { sets });
   return stay(look, wish, { waitingFor: 'what belongs to the release to go' });
-}
-
-/** Sets without the marks of the release: no floors, and nothing for pods that come later. */
-function unmarked({ observed }: Look): SetWish[] {
-  const marked = (observed.workload?.sets ?? []).filter(({ floor, podMetadata }) => floor !== '' || podMetadata !== '');
-  return marked.map(({ name }): SetWish => ({ name, floor: '', podMetadata: '' }));
 }
 
 /** The new version stays stored, and nothing of it runs. */

@@ -71,7 +71,7 @@ export function lookAt(observed: Observed, before: ReleaseRecord, now: number): 
     },
     record,
     now,
-    graceMilliseconds: settings.graceMilliseconds,
+    settings,
   };
   return {
     observed,

@@ -1,6 +1,6 @@
 import type { GatewayTraffic, Observed, Wish } from './observed.ts';
 import { type FinalisingStep, NO_TRAFFIC, type ReleaseRecord, type Traffic } from './record.ts';
-import { settingsOf, weightOf } from './settings.ts';
+import { type ReleaseSettings, weightOf } from './settings.ts';
 
 /**
  * Where traffic is to go.
@@ -47,8 +47,7 @@ export type Place = {
   readonly versions: Versions;
   readonly record: ReleaseRecord;
   readonly now: number;
-  /** How long proxies may still use what they knew. */
-  readonly graceMilliseconds: number;
+  readonly settings: ReleaseSettings;
 };
 
 /**
@@ -70,7 +69,7 @@ export function reach(goal: NetworkGoal, place: Place): Reach {
   if (goal.to === 'steered') return steered(goal.traffic, {}, place);
   if (goal.to === 'open') return opened(place);
   // Without a canary Service both versions stand behind the stable one, and the gateway tells their pods apart.
-  const { hasCanaryServices } = settingsOf(place.observed.rollout);
+  const { hasCanaryServices } = place.settings;
   if (!hasCanaryServices) return shared(goal.to === 'pinned' ? undefined : goal.traffic, place);
   return pinned(goal.to === 'pinned' ? undefined : goal.traffic, place);
 }
@@ -121,7 +120,7 @@ function led(traffic: GatewayTraffic, wish: Partial<Wish>, place: Place): Reach 
   const { observed, record, now } = place;
   if (isGoing(observed) || record.network === networkName(traffic)) return steered(traffic, wish, place);
   const { settled } = announced(place);
-  const most = Math.min(place.graceMilliseconds, MOST_ANNOUNCED_MILLISECONDS);
+  const most = Math.min(place.settings.graceMilliseconds, MOST_ANNOUNCED_MILLISECONDS);
   const after = (settled.networkTime ?? now) + most - now;
   if (after <= 0 || !isAnnounced(place)) return steered(traffic, wish, place);
   return { wish, isReached: false, waitingFor: 'proxies to know the new version', after, settled };
@@ -132,8 +131,8 @@ function led(traffic: GatewayTraffic, wish: Partial<Wish>, place: Place): Reach 
  * its first pods are, so that proxies know them in time.
  */
 export function announced(place: Place): Pick<Reach, 'wish' | 'settled'> {
-  const { observed, versions, record, now } = place;
-  const { hasCanaryServices } = settingsOf(observed.rollout);
+  const { versions, record, now } = place;
+  const { hasCanaryServices } = place.settings;
   const canary: Partial<Wish> = versions.canary === undefined ? {} : { canaryService: versions.canary };
   const wish: Partial<Wish> = hasCanaryServices ? { ...canary, destinations: 'present' } : {};
   if (!isAnnounced(place)) {
@@ -149,9 +148,9 @@ export function announced(place: Place): Pick<Reach, 'wish' | 'settled'> {
 
 /** Whether there are destinations of the release's own, all of them. */
 function isAnnounced(place: Place): boolean {
-  const { observed, versions } = place;
-  const { services, destinations, rollout } = observed;
-  const own = settingsOf(rollout).hasCanaryServices ? services : [];
+  const { observed, versions, settings } = place;
+  const { services, destinations } = observed;
+  const own = settings.hasCanaryServices ? services : [];
   const isThere = versions.canary !== undefined && own.every(({ canary }) => canary?.revision === versions.canary);
   return own.length + destinations.length > 0 && isThere && isDefined(place);
 }
@@ -188,7 +187,7 @@ export function isGoing({ gateways }: Observed): boolean {
 }
 
 function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: Place): Reach {
-  const { observed, record, now, graceMilliseconds } = place;
+  const { observed, record, now, settings } = place;
   const all: Partial<Wish> = { ...wish, traffic };
   const name = networkName(traffic);
   const isThere = observed.gateways.every((gateway) => gateway.isInEffect && isSameTraffic(gateway.traffic, traffic));
@@ -199,8 +198,8 @@ function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: P
   // Where nothing ever led to the new version there is nothing to wait for.
   if (traffic === 'none' && (record.network === '' || record.network === ANNOUNCED)) return reached(all, record);
   const since = record.network === name && record.networkTime !== undefined ? record.networkTime : now;
-  const settled = { network: name, networkTime: since, traffic: trafficOf(traffic, observed) };
-  const left = since + graceMilliseconds - now;
+  const settled = { network: name, networkTime: since, traffic: trafficOf(traffic, settings) };
+  const left = since + settings.graceMilliseconds - now;
   if (left <= 0) return { wish: all, isReached: true, waitingFor: '', settled };
   return {
     wish: all,
@@ -222,9 +221,9 @@ export function isSameTraffic(a: GatewayTraffic | 'none' | 'other', b: GatewayTr
   return a.step === b.step && a.weight === b.weight;
 }
 
-function trafficOf(traffic: GatewayTraffic | 'none', { rollout, routing }: Observed): Traffic {
+function trafficOf(traffic: GatewayTraffic | 'none', { steps }: ReleaseSettings): Traffic {
   if (traffic === 'none') return NO_TRAFFIC;
-  const step = settingsOf(rollout, routing).steps[traffic.step - 1];
+  const step = steps[traffic.step - 1];
   return {
     weight: traffic.weight ?? weightOf(step),
     hasMatches: (step?.matches?.length ?? 0) > 0 && traffic.weight !== 100,

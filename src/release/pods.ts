@@ -219,6 +219,12 @@ function restored(
   return Object.keys(wish).length === 1 ? [] : [wish];
 }
 
+/** Sets without the marks of the release: no floors, and nothing for pods that come later. */
+export function unmarked(workload: Workload | undefined): SetWish[] {
+  const marked = (workload?.sets ?? []).filter(({ floor, podMetadata }) => floor !== '' || podMetadata !== '');
+  return marked.map(({ name }): SetWish => ({ name, floor: '', podMetadata: '' }));
+}
+
 function isMoving({ stable, canary }: Versions): boolean {
   return [stable, canary].some((set) => set !== undefined && set.created !== set.desired);
 }

@@ -1,10 +1,11 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
 import { NAMESPACE } from '../../src/controller/running.testing.ts';
 import { at, isList, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { RESOURCES, type Resource } from '../../src/kube/resource.ts';
 import { leftovers } from './invariants.ts';
-import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
+import { opened, pausedAtStep1 } from './opened.ts';
+import { ROUTING, type World } from './world.ts';
 
 /**
  * What cannot be released as it is: the release waits safely, a condition and an Event say what is wrong and what to do, it
@@ -22,19 +23,6 @@ const styles: [string, JsonMap][] = [
   ['canary', { canary: { enableExtraWorkloadForCanary: true, steps: STEPS, trafficRoutings: [ROUTING] } }],
   ['blue-green', { blueGreen: { steps: STEPS, trafficRoutings: [ROUTING] } }],
 ];
-
-async function opened(options: WorldOptions): Promise<World> {
-  const world = await openWorld(options);
-  onTestFinished(() => world.close());
-  return world;
-}
-
-async function pausedAtStep1(options: WorldOptions): Promise<World> {
-  const world = await opened(options);
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
-  return world;
-}
 
 /** Status, reason and message of a condition. */
 function condition(world: World, type: string): string {

@@ -1,14 +1,8 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { VIRTUAL_SERVICE } from '../../src/controller/cluster.testing.ts';
 import { at, type JsonMap } from '../../src/json/value.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
-import { openWorld, type World, type WorldOptions } from './world.ts';
-
-async function opened(options: WorldOptions): Promise<World> {
-  const world = await openWorld(options);
-  onTestFinished(() => world.close());
-  return world;
-}
+import { opened } from './opened.ts';
 
 const steps: JsonMap[] = [{ traffic: '20%', replicas: '20%', pause: {} }, { replicas: '100%' }];
 const CANARY = { namespace: 'shop', name: 'web-canary' };

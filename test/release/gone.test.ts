@@ -1,9 +1,10 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { at, type Json, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { RESOURCES, type Resource } from '../../src/kube/resource.ts';
 import { directiveKey } from '../../src/rewrite/directive.ts';
 import { leftAmong, leftovers, type TrafficSeen, trafficProblems } from './invariants.ts';
-import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
+import { opened } from './opened.ts';
+import { ROUTING, type World } from './world.ts';
 
 const WEB = { namespace: 'shop', name: 'web' };
 const STEPS: JsonMap[] = [
@@ -14,12 +15,6 @@ const partition: JsonMap = { canary: { steps: STEPS, trafficRoutings: [ROUTING] 
 const canary: JsonMap = {
   canary: { steps: STEPS, trafficRoutings: [ROUTING], enableExtraWorkloadForCanary: true },
 };
-
-async function opened(options: WorldOptions): Promise<World> {
-  const world = await openWorld(options);
-  onTestFinished(() => world.close());
-  return world;
-}
 
 /** Names of what there is of a kind, in order. */
 function names(world: World, resource: Resource, namespace = 'shop'): string[] {

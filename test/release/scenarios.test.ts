@@ -1,27 +1,14 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { at, type JsonMap, stringAt } from '../../src/json/value.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { RESOURCES } from '../../src/kube/resource.ts';
 import { isOwnKey } from '../../src/rewrite/own-keys.ts';
 import { templateHash } from '../../src/rewrite/template.ts';
 import { leftovers, trafficProblems } from './invariants.ts';
-import { openWorld, ROUTING, type World, type WorldOptions } from './world.ts';
+import { opened, pausedAtStep1 } from './opened.ts';
+import { ROUTING, type World, type WorldOptions } from './world.ts';
 
 const WEB = { namespace: 'shop', name: 'web' };
-
-async function opened(options: WorldOptions): Promise<World> {
-  const world = await openWorld(options);
-  onTestFinished(() => world.close());
-  return world;
-}
-
-/** Version v2 is released, and waits for an approval in step 1. */
-async function pausedAtStep1(options: WorldOptions): Promise<World> {
-  const world = await opened(options);
-  world.release('v2');
-  await world.until('step 1', () => world.stands() === '1 StepPaused');
-  return world;
-}
 
 const STEPS: JsonMap[] = [
   { traffic: '20%', replicas: '20%', pause: {} },
