@@ -80,14 +80,18 @@ async function play(style: Style, sampled: readonly Sequence[]): Promise<void> {
         await told(`go ${ending}`, () => finish(situation, ending, 150));
         const { version, replicas } = situation;
         await backToNormal(server, shop, { version, replicas, gateway: gatewayOf(shop, situation.timeout) });
+        // How often traffic could be judged on the way is chance: actions disturb it. Here nothing does.
+        const looks = watch.looks();
+        await until('a look at the traffic', () => watch.looks() > looks);
+        expect(watch.problems, story()).toEqual([]);
       } finally {
         process.stderr.write(`${story()}; ${((performance.now() - begin) / 1000).toFixed(1)} s in all\n`);
       }
     }
   } finally {
     await watch.stop();
+    process.stderr.write(`${style} in ${shop.namespace}: ${watch.looks()} looks at calm traffic\n`);
   }
-  expect(watch.looks(), 'looks at the traffic').toBeGreaterThan(10);
 }
 
 /** P4: the timeout that was given last is in effect. */

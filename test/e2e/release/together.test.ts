@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { at, type JsonMap } from '../../../src/json/value.ts';
 import { cluster } from '../../cluster/cluster.ts';
+import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { backToNormal } from './normal.ts';
 import { openShop, routingOf } from './shop.ts';
@@ -36,11 +37,10 @@ test('ten releases at once, of all styles: each goes its way, and the traffic of
       await backToNormal(server, shop, { version: isTakenBack ? 'v1' : 'v2' });
     }),
   );
+  // Objects that move while they are read cannot be judged: on a busy machine most looks are such.
+  await until('looks at the traffic of each', () => watches.every(({ looks }) => looks() > 5));
   await Promise.all(watches.map(({ stop }) => stop()));
-  for (const { problems, looks } of watches) {
-    expect(problems).toEqual([]);
-    expect(looks()).toBeGreaterThan(5);
-  }
+  for (const { problems } of watches) expect(problems).toEqual([]);
 });
 
 /** One rule for each Service, with a path of its own. */
