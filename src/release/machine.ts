@@ -3,8 +3,8 @@ import { isLabelValue } from '../rollout/pod-metadata.ts';
 import { finish } from './finish.ts';
 import { joined } from './joining.ts';
 import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay } from './look.ts';
-import { announced, reach } from './network.ts';
-import { KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
+import { announced, reach, trafficOf } from './network.ts';
+import { type GatewayTraffic, KEEP, type Observed, type SetWish, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
 import { podMetadata } from './pod-metadata.ts';
 import { backwards, ownRoom, rest, servedBefore, towards } from './pods.ts';
@@ -329,7 +329,7 @@ function stepUpgrade(look: Look): Decision {
     isSteered && typeof current === 'object' ? reach({ to: 'steered', traffic: current }, place) : undefined;
   if (before?.isReached === false) return stay(look, before.wish, before);
   // What no traffic needs is not to stand in the way of the walk; the workload may have been scaled since.
-  const sets = floors(look, isSteered ? (before?.settled.traffic ?? record.traffic) : NO_TRAFFIC);
+  const sets = floors(look, [isSteered ? (before?.settled.traffic ?? record.traffic) : NO_TRAFFIC]);
   if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
   const planned = weightOf(step) ?? 0;
   const now = (before?.settled.traffic ?? record.traffic).weight ?? 0;
@@ -344,7 +344,7 @@ function stepUpgrade(look: Look): Decision {
   if (!inRoom.isShort) return stay(look, merged(early?.wish, inRoom.wish), { ...inRoom, settled });
   const weight = Math.min(planned, carriedBy(versions.canary?.ready ?? 0, observed.workload?.replicas ?? 0));
   if (isSteered && weight > now) {
-    const network = reach({ to: 'split', traffic: atWeight(settings, record.step, weight) }, place);
+    const network = split(look, atWeight(settings, record.step, weight));
     return stay(look, network.wish, network);
   }
   const beyond = pods(true);
@@ -357,7 +357,7 @@ function stepUpgrade(look: Look): Decision {
 function stepTrafficRouting(look: Look): Decision {
   const network = stepNetwork(look);
   if (network !== undefined && !network.isReached) return stay(look, network.wish, network);
-  const sets = floors(look, network?.settled.traffic ?? look.record.traffic);
+  const sets = floors(look, [network?.settled.traffic ?? look.record.traffic]);
   if (sets.length > 0) {
     const wait = { waitingFor: 'the floors of ReplicaSets', settled: network?.settled };
     return stay(look, merged(network?.wish, { sets }), wait);
@@ -368,23 +368,48 @@ function stepTrafficRouting(look: Look): Decision {
 }
 
 /**
- * What a version's share of the traffic needs nobody but us may take from it, with as many pods missing as the owner
+ * Leads traffic to both versions. Before it moves, each version has the floor for where it is and for where it goes: the
+ * old version may be applied again at any moment, also while nobody of us runs, and the native controller takes the pods
+ * of the new one at once.
+ */
+function split(look: Look, traffic: GatewayTraffic): ReturnType<typeof reach> {
+  const { place, record, settings } = look;
+  const network = reach({ to: 'split', traffic }, place);
+  const isToMove =
+    !network.isReached && network.wish.traffic !== undefined && network.settled.networkTime === undefined;
+  const sets = isToMove ? floors(look, [record.traffic, trafficOf(traffic, settings)]) : [];
+  if (sets.length === 0) return network;
+  const { network: name, networkTime } = record;
+  return {
+    ...network,
+    wish: merged(network.wish, { traffic: 'keep', sets }),
+    waitingFor: 'the floors of ReplicaSets',
+    settled: { network: name, networkTime, traffic: record.traffic },
+  };
+}
+
+/**
+ * What a version's largest share among these needs nobody but us may take from it, with as many pods missing as the owner
  * allows (see `src/rewrite/floor.ts`). With a single replica, too: both versions have a pod then, and between a scale and
  * the bounds that we compute for it the native controller still goes by those of before.
  */
-function floors({ observed, versions, target, record }: Look, { weight, hasMatches }: Traffic): SetWish[] {
+function floors({ observed, versions, target, record }: Look, ways: readonly Traffic[]): SetWish[] {
   const { workload, style } = observed;
   if (workload === undefined || style === 'canary') return [];
   const { replicas } = workload;
   const { unavailable } = ownRoom(workload);
-  const isShared = replicas > 0 && observed.gateways.length > 0 && (weight !== undefined || hasMatches);
-  const floor = (share: number, most: number) => {
+  const shared = ways.filter(({ weight, hasMatches }) => weight !== undefined || hasMatches);
+  const hasMatches = shared.some((traffic) => traffic.hasMatches);
+  const floor = (share: number, most: number, isServing: boolean) => {
     const keep = Math.max(1, Math.min(most, neededFor(share, replicas)) - unavailable);
-    return isShared && (share > 0 || hasMatches) ? encodeFloor({ keep, of: replicas }) : '';
+    const isShared = replicas > 0 && observed.gateways.length > 0 && shared.length > 0;
+    return isShared && isServing ? encodeFloor({ keep, of: replicas }) : '';
   };
+  const weights = shared.map(({ weight }) => weight ?? 0);
+  const [least, most] = [Math.min(...weights), Math.max(...weights)];
   const wanted = [
-    { set: versions.stable, floor: weight === 100 ? '' : floor(100 - (weight ?? 0), replicas) },
-    { set: versions.canary, floor: floor(weight ?? 0, target(record.step)) },
+    { set: versions.stable, floor: floor(100 - least, replicas, least < 100) },
+    { set: versions.canary, floor: floor(most, target(record.step), most > 0 || hasMatches) },
   ];
   return wanted.flatMap((each) =>
     each.set === undefined || each.set.floor === each.floor ? [] : [{ name: each.set.name, floor: each.floor }],
@@ -399,9 +424,10 @@ function stableShare({ observed, settings }: Look, weight: number): number {
   return toldByLabels(settings) && observed.workload?.replicas === 1 ? 100 : 100 - weight;
 }
 
-function stepNetwork({ settings, step, record, place }: Look): ReturnType<typeof reach> | undefined {
+function stepNetwork(look: Look): ReturnType<typeof reach> | undefined {
+  const { settings, step, record } = look;
   if (!steersTraffic(settings, step)) return undefined;
-  return reach({ to: 'split', traffic: { step: record.step, weight: undefined } }, place);
+  return split(look, { step: record.step, weight: undefined });
 }
 
 function stepPods(look: Look): ReturnType<typeof towards> {
@@ -422,7 +448,7 @@ function stepPaused(look: Look): Decision {
   const [network, pods] = [stepNetwork(look), stepPods(look)];
   const isThere = look.versions.canary !== undefined;
   // The pods may have to wait for traffic that was moved back, not the other way round.
-  const sets = floors(look, network?.settled.traffic ?? NO_TRAFFIC);
+  const sets = floors(look, [network?.settled.traffic ?? NO_TRAFFIC]);
   const wish =
     network?.isReached === false
       ? merged(network.wish, isThere ? {} : pods.wish)

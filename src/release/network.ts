@@ -221,7 +221,8 @@ export function isSameTraffic(a: GatewayTraffic | 'none' | 'other', b: GatewayTr
   return a.step === b.step && a.weight === b.weight;
 }
 
-function trafficOf(traffic: GatewayTraffic | 'none', { steps }: ReleaseSettings): Traffic {
+/** What gateway objects that do this send where, by weight and by matches. */
+export function trafficOf(traffic: GatewayTraffic | 'none', { steps }: ReleaseSettings): Traffic {
   if (traffic === 'none') return NO_TRAFFIC;
   const step = steps[traffic.step - 1];
   return {

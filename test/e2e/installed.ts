@@ -22,6 +22,9 @@ export type Installed = {
 /** Where users install it; the CRDs stay between two files of a run, so they are taken over. */
 const NAMESPACE = 'sluice-system';
 
+/** The chart's ten seconds would be waited for at the end of each file; those that replace webhooks under load set them. */
+const BRIEF = 'webhook.drainSeconds=1';
+
 export type InstallOptions = {
   /** Kinds of gateways that are there before Sluice is. */
   readonly gateways?: readonly Definitions[];
@@ -38,7 +41,7 @@ export async function installSluice(
     succeeded(await cluster.kubectl(['apply', '--server-side', '-f', definitionsPath(name)]));
   }
   const words = ['--namespace', NAMESPACE, '--create-namespace', '--take-ownership', '--wait', '--timeout=90s'];
-  const set = values.flatMap((value) => ['--set', value]);
+  const set = [BRIEF, ...values].flatMap((value) => ['--set', value]);
   succeeded(await cluster.helm(['install', 'sluice', CHART, ...words, ...set]));
   await until('the webhook configurations', async () => {
     const named = [

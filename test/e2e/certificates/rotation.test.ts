@@ -11,8 +11,8 @@ import { carriedBundle, shakeHands, startAdmissions } from './admissions.ts';
 /** A CA is replaced after a minute, a serving certificate after 20 seconds. */
 const LIFETIME = '90s';
 /** By age; then so many more because somebody deletes the CA, for which nobody has to wait a minute. */
-const BY_AGE = 2;
-const BY_DELETION = 3;
+const BY_AGE = 1;
+const BY_DELETION = 4;
 const ROTATIONS = BY_AGE + BY_DELETION;
 const MINUTES = 60_000;
 
@@ -23,7 +23,8 @@ beforeAll(async () => {
   // A CA that an installation before has left behind lives on for as long as it was made for.
   const left = ['secret', AUTHORITY_SECRET, SERVING_SECRET, '-n', 'sluice-system', '--ignore-not-found'];
   await server.kubectl(['delete', ...left]);
-  sluice = await installSluice(server, { gateways: ['istio'], values: [`certificates.lifetime=${LIFETIME}`] });
+  const values = [`certificates.lifetime=${LIFETIME}`, 'webhook.drainSeconds=10'];
+  sluice = await installSluice(server, { gateways: ['istio'], values });
   shop = await openShopInStep1(server);
 });
 afterAll(() => sluice?.uninstall());
