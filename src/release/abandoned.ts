@@ -1,4 +1,5 @@
 import type { OnDelete } from '../api/names.ts';
+import { isOpen, servingBy } from './network.ts';
 import type { Observed, PodWish, SetWish, WorkloadWish } from './observed.ts';
 import { bearers, givenBack as reverted } from './pod-metadata.ts';
 import { backwards, ownRoom, unmarked, type Versions, versionsOf } from './pods.ts';
@@ -78,8 +79,7 @@ export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
   if (onDelete === 'complete' && !isBack) return completed(left, versions, now);
   // Which version served before nobody can say: it is left to its owner.
   if (versions.stable === undefined) return { ...NOTHING, state: 'held' };
-  const { ready } = versions.stable;
-  const isAble = ready + ownRoom(workload).unavailable >= workload.replicas;
+  const isAble = servingBy(versions.stable, observed) + ownRoom(workload).unavailable >= workload.replicas;
   const others = [versions.canary, ...versions.others].reduce((sum, set) => sum + (set?.ready ?? 0), 0);
   const grown = backwards(observed, versions, false);
   if (!isAble && others > 0) return { ...NOTHING, ...pods(grown) };
@@ -106,11 +106,10 @@ export function planAbandoned(left: Abandoned, now: number): AbandonedPlan {
 function completed(left: Abandoned, versions: Versions, now: number): AbandonedPlan {
   const { observed, steered, quietSince } = left;
   if (isPinned(left)) return { ...NOTHING, pins: 'none' };
-  const all = (versions.stable?.ready ?? 0) + (versions.canary?.ready ?? 0);
   if (steered > 0) {
-    const isOpen = observed.services.every(({ ready }) => ready >= all);
+    const isAllOpen = observed.services.every((pair) => isOpen(pair, versions));
     // Where labels tell the versions apart, half of the new pods have to be on the side that gets everything.
-    return isOpen ? { ...NOTHING, traffic: 'none', pods: relabelled(left, 'half') } : NOTHING;
+    return isAllOpen ? { ...NOTHING, traffic: 'none', pods: relabelled(left, 'half') } : NOTHING;
   }
   const wait = graceLeft(quietSince, now);
   if (wait > 0) return { ...NOTHING, after: wait };

@@ -61,18 +61,7 @@ export function lookAt(observed: Observed, before: ReleaseRecord, now: number): 
   const versions = versionsOf(observed, before.stable, before.canary);
   const record = counted(before, observed, versions, now);
   const steps = settings.steps;
-  const place: Place = {
-    observed,
-    versions: {
-      stable: versions.stable?.podTemplateHash,
-      canary: versions.canary?.podTemplateHash,
-      ready: versions.stable?.ready ?? 0,
-      canaryReady: versions.canary?.ready ?? 0,
-    },
-    record,
-    now,
-    settings,
-  };
+  const place: Place = { observed, versions, record, now, settings };
   return {
     observed,
     record,
@@ -107,7 +96,7 @@ function counted(
     others.reduce((sum, { created }) => sum + created, 0),
     // Labels that gateways tell pods apart by.
     canary === undefined ? 0 : bearers(canary).length,
-    ...services.map(({ canary: service }) => service?.ready ?? 0),
+    ...services.map(({ canary: service }) => service?.endpoints.size ?? 0),
   ];
   const moving = progressed(record.progress, facts, numbers);
   const isMoving = moving !== record.progress;

@@ -320,6 +320,8 @@ function regrown(look: Look): Decision | undefined {
   return stay(look, pods.wish, { waitingFor: `${needed} ready pods of the old version` });
 }
 
+const ANY_NUMBER = Number.POSITIVE_INFINITY;
+
 /** Pods of the new version; where they have no room traffic moves on with them, in smaller steps. */
 function stepUpgrade(look: Look): Decision {
   const { observed, place, record, settings, step, versions, target } = look;
@@ -328,29 +330,28 @@ function stepUpgrade(look: Look): Decision {
   const before =
     isSteered && typeof current === 'object' ? reach({ to: 'steered', traffic: current }, place) : undefined;
   if (before?.isReached === false) return stay(look, before.wish, before);
-  // What no traffic needs is not to stand in the way of the walk; the workload may have been scaled since.
-  const sets = floors(look, [isSteered ? (before?.settled.traffic ?? record.traffic) : NO_TRAFFIC]);
-  if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
   const planned = weightOf(step) ?? 0;
   const now = (before?.settled.traffic ?? record.traffic).weight ?? 0;
   const share = isSteered ? stableShare(look, Math.min(now, planned)) : undefined;
   const options = { failureThreshold: settings.failureThreshold, comesBack: planned < now };
-  const pods = (mayExceed: boolean) =>
-    towards(target(record.step), share, observed, versions, { ...options, mayExceed });
-  const inRoom = pods(false);
-  const early = isSteered && before === undefined ? announced(place) : undefined;
-  const settled = before?.settled ?? early?.settled;
-  if (inRoom.isReached) return go({ state: 'StepTrafficRouting', ...settled });
-  if (!inRoom.isShort) return stay(look, merged(early?.wish, inRoom.wish), { ...inRoom, settled });
+  const pods = (beyond: number) => towards(target(record.step), share, observed, versions, { ...options, beyond });
+  const inRoom = pods(0);
   const weight = Math.min(planned, carriedBy(versions.canary?.ready ?? 0, observed.workload?.replicas ?? 0));
-  if (isSteered && weight > now) {
+  if (isSteered && inRoom.isShort && weight > now) {
     const network = split(look, atWeight(settings, record.step, weight));
     return stay(look, network.wish, network);
   }
-  const beyond = pods(true);
-  return beyond.isReached
+  // What no traffic needs is not to stand in the way of the walk; the workload may have been scaled since.
+  const sets = floors(look, [isSteered ? (before?.settled.traffic ?? record.traffic) : NO_TRAFFIC]);
+  if (sets.length > 0) return stay(look, { sets }, { waitingFor: 'the floors of ReplicaSets' });
+  const early = isSteered && before === undefined ? announced(place) : undefined;
+  const settled = before?.settled ?? early?.settled;
+  // Traffic that has arrived makes no more room; on the way a whole percent more of it does, and needs so many pods.
+  const beyond = isSteered && now < planned ? Math.ceil((observed.workload?.replicas ?? 0) / 100) : ANY_NUMBER;
+  const reached = inRoom.isShort ? pods(beyond) : inRoom;
+  return reached.isReached
     ? go({ state: 'StepTrafficRouting', ...settled })
-    : stay(look, merged(early?.wish, beyond.wish), { ...beyond, settled });
+    : stay(look, merged(early?.wish, reached.wish), { ...reached, settled });
 }
 
 /** Traffic, the grace period, and only then the old pods whose place the new ones have taken. */
@@ -433,7 +434,7 @@ function stepNetwork(look: Look): ReturnType<typeof reach> | undefined {
 function stepPods(look: Look): ReturnType<typeof towards> {
   const { observed, versions, settings, step, record, target } = look;
   const share = steersTraffic(settings, step) ? stableShare(look, weightOf(step) ?? 0) : undefined;
-  const options = { failureThreshold: settings.failureThreshold, mayExceed: true, comesBack: false };
+  const options = { failureThreshold: settings.failureThreshold, beyond: ANY_NUMBER, comesBack: false };
   return towards(target(record.step), share, observed, versions, options);
 }
 

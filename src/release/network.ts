@@ -1,4 +1,5 @@
-import type { GatewayTraffic, Observed, Wish } from './observed.ts';
+import type { GatewayTraffic, Observed, ReplicaSet, ServicePair, Wish } from './observed.ts';
+import type { Versions } from './pods.ts';
 import { type FinalisingStep, NO_TRAFFIC, type ReleaseRecord, type Traffic } from './record.ts';
 import { type ReleaseSettings, weightOf } from './settings.ts';
 
@@ -31,20 +32,10 @@ export type Reach = {
   readonly settled: Pick<ReleaseRecord, 'network' | 'networkTime' | 'traffic'>;
 };
 
-/** What a pair of Services and the versions need to be known by. */
-export type Versions = {
-  /** Values of the label `pod-template-hash`; undefined while such pods have no ReplicaSet. */
-  readonly stable: string | undefined;
-  readonly canary: string | undefined;
-  /** Ready pods of the old and the new version. */
-  readonly ready: number;
-  readonly canaryReady: number;
-};
-
 /** Where a release stands when it looks at its traffic. */
 export type Place = {
   readonly observed: Observed;
-  readonly versions: Versions;
+  readonly versions: Pick<Versions, 'stable' | 'canary'>;
   readonly record: ReleaseRecord;
   readonly now: number;
   readonly settings: ReleaseSettings;
@@ -77,7 +68,43 @@ export function reach(goal: NetworkGoal, place: Place): Reach {
 function shared(traffic: GatewayTraffic | undefined, place: Place): Reach {
   const wish: Partial<Wish> = { destinations: 'present' };
   if (!isDefined(place)) return waiting('the objects that define destinations', wish, place.record);
-  return traffic === undefined ? reached(wish, place.record) : led(traffic, wish, place);
+  if (traffic === undefined) return reached(wish, place.record);
+  const { stable, canary } = place.versions;
+  const isReady = place.observed.services.every(({ endpoints }) => isKnown(canary, endpoints));
+  if (!isReady && isMore(traffic, place)) return waiting('the endpoints of the new version', wish, place.record);
+  return isBack(traffic, place) && !isServing(stable, place.observed)
+    ? waiting('the endpoints of the old version', wish, place.record)
+    : led(traffic, wish, place);
+}
+
+/** Whether all ready pods of a version, and one at least, are among these endpoints: proxies know of no others. */
+function isKnown(set: ReplicaSet | undefined, endpoints: ReadonlySet<string> | undefined): boolean {
+  return knownOf(set, endpoints) >= Math.max(1, set?.ready ?? 0);
+}
+
+function knownOf(set: ReplicaSet | undefined, endpoints: ReadonlySet<string> | undefined): number {
+  return (set?.pods ?? []).filter(({ name }) => endpoints?.has(name)).length;
+}
+
+/** Pods of a version that are ready, and known by each of the stable Services that there are. */
+export function servingBy(set: ReplicaSet | undefined, { services }: Pick<Observed, 'services'>): number {
+  const known = services.flatMap(({ endpoints }) => (endpoints === undefined ? [] : [knownOf(set, endpoints)]));
+  return Math.min(set?.ready ?? 0, ...known);
+}
+
+function isServing(set: ReplicaSet | undefined, observed: Observed): boolean {
+  return servingBy(set, observed) >= (set?.ready ?? 0);
+}
+
+/** Whether the new version is to get traffic that it does not have. */
+function isMore(traffic: GatewayTraffic, { record, settings }: Place): boolean {
+  const [to, from] = [trafficOf(traffic, settings), record.traffic];
+  return (to.weight ?? 0) > (from.weight ?? 0) || (to.hasMatches && !from.hasMatches);
+}
+
+/** Whether the old version is to get traffic back. */
+function isBack(traffic: GatewayTraffic, { record, settings }: Place): boolean {
+  return (trafficOf(traffic, settings).weight ?? 0) < (record.traffic.weight ?? 0);
 }
 
 function isDefined({ observed }: Place): boolean {
@@ -87,18 +114,22 @@ function isDefined({ observed }: Place): boolean {
 function pinned(traffic: GatewayTraffic | undefined, place: Place): Reach {
   const { observed, versions, record } = place;
   const { services } = observed;
-  if (versions.stable === undefined) return waiting('the pods of the old version', {}, record);
-  const pin: Partial<Wish> = { pin: versions.stable };
-  if (!services.every((pair) => pair.pin === versions.stable && pair.isInEffect))
+  const [stable, canary] = [versions.stable?.podTemplateHash, versions.canary?.podTemplateHash];
+  if (stable === undefined) return waiting('the pods of the old version', {}, record);
+  const pin: Partial<Wish> = { pin: stable };
+  if (!services.every((pair) => pair.pin === stable && pair.isInEffect))
     return waiting('the stable Services to select the old version only', pin, record);
   if (traffic === undefined) return reached(pin, record);
-  if (versions.canary === undefined) return waiting('the pods of the new version', pin, record);
-  const both: Partial<Wish> = { ...pin, canaryService: versions.canary, destinations: 'present' };
-  if (!services.every(({ canary }) => canary?.revision === versions.canary) || !isDefined(place))
+  if (canary === undefined) return waiting('the pods of the new version', pin, record);
+  const both: Partial<Wish> = { ...pin, canaryService: canary, destinations: 'present' };
+  if (!services.every((pair) => pair.canary?.revision === canary) || !isDefined(place))
     return waiting('the canary Services', both, record);
   // Traffic that is there stays: to take it away where pods fall ill would be a decision of its own.
-  const isReady = services.every(({ canary }) => (canary?.ready ?? 0) >= Math.max(1, versions.canaryReady));
-  if (!isReady && !isGoing(observed)) return waiting('the endpoints of the canary Services', both, record);
+  const isReady = services.every((pair) => isKnown(versions.canary, pair.canary?.endpoints));
+  if (!isReady && (!isGoing(observed) || isMore(traffic, place)))
+    return waiting('the endpoints of the canary Services', both, record);
+  if (isBack(traffic, place) && !isServing(versions.stable, observed))
+    return waiting('the endpoints of the stable Services', both, record);
   return led(traffic, both, place);
 }
 
@@ -133,7 +164,8 @@ function led(traffic: GatewayTraffic, wish: Partial<Wish>, place: Place): Reach 
 export function announced(place: Place): Pick<Reach, 'wish' | 'settled'> {
   const { versions, record, now } = place;
   const { hasCanaryServices } = place.settings;
-  const canary: Partial<Wish> = versions.canary === undefined ? {} : { canaryService: versions.canary };
+  const revision = versions.canary?.podTemplateHash;
+  const canary: Partial<Wish> = revision === undefined ? {} : { canaryService: revision };
   const wish: Partial<Wish> = hasCanaryServices ? { ...canary, destinations: 'present' } : {};
   if (!isAnnounced(place)) {
     const settled = settledOf(record);
@@ -151,7 +183,8 @@ function isAnnounced(place: Place): boolean {
   const { observed, versions, settings } = place;
   const { services, destinations } = observed;
   const own = settings.hasCanaryServices ? services : [];
-  const isThere = versions.canary !== undefined && own.every(({ canary }) => canary?.revision === versions.canary);
+  const revision = versions.canary?.podTemplateHash;
+  const isThere = revision !== undefined && own.every(({ canary }) => canary?.revision === revision);
   return own.length + destinations.length > 0 && isThere && isDefined(place);
 }
 
@@ -165,8 +198,7 @@ function opened(place: Place): Reach {
   });
   if (!services.every(({ pin, isInEffect }) => pin === undefined && isInEffect))
     return restoring('the stable Services to select both versions');
-  const all = versions.ready + versions.canaryReady;
-  if (isGoing(observed) && !services.every(({ ready }) => ready >= all))
+  if (isGoing(observed) && !services.every((pair) => isOpen(pair, versions)))
     return restoring('the endpoints of the stable Services');
   const quiet = steered('none', open, place);
   if (!quiet.isReached) return { ...quiet, stage: 'FinalisingStepRouteTrafficToStable' };
@@ -179,6 +211,11 @@ function opened(place: Place): Reach {
     waitingFor: 'the canary Services to be removed',
     stage: 'RemoveCanaryService',
   };
+}
+
+/** Whether a stable Service has the ready pods of both versions as its endpoints. */
+export function isOpen({ endpoints }: ServicePair, { stable, canary }: Pick<Versions, 'stable' | 'canary'>): boolean {
+  return [stable, canary].every((set) => knownOf(set, endpoints) >= (set?.ready ?? 0));
 }
 
 /** Whether gateway objects lead to the new version now. */

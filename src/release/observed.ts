@@ -78,10 +78,10 @@ export type ServicePair = {
   readonly pin: string | undefined;
   /** Whether the Service is what its directive, or none, says. */
   readonly isInEffect: boolean;
-  /** Ready endpoints of the stable Service. */
-  readonly ready: number;
+  /** Names of the pods that are ready endpoints of the stable Service; undefined where there is no such Service. */
+  readonly endpoints: ReadonlySet<string> | undefined;
   /** The same of the canary Service; undefined while there is none. */
-  readonly canary: { readonly revision: string; readonly ready: number } | undefined;
+  readonly canary: { readonly revision: string; readonly endpoints: ReadonlySet<string> } | undefined;
 };
 
 /** A gateway object, or all those of a TrafficRouting together. */

@@ -75,8 +75,8 @@ export function ownRoom({ own, replicas }: Workload): Room {
 /** How a step brings the new version to its pods. */
 export type WalkOptions = {
   readonly failureThreshold: Amount | undefined;
-  /** More pods than the user's maxSurge allows may exist, because traffic cannot move any further. */
-  readonly mayExceed: boolean;
+  /** So many pods more than the user's maxSurge allows may exist, because traffic cannot move any further. */
+  readonly beyond: number;
   /** Traffic comes back to the old version, which has to be ready for it first. */
   readonly comesBack: boolean;
 };
@@ -91,7 +91,7 @@ export function towards(
   stableShare: number | undefined,
   { style, workload, canary: extra }: Sides,
   versions: Versions,
-  { failureThreshold, mayExceed, comesBack }: WalkOptions,
+  { failureThreshold, beyond, comesBack }: WalkOptions,
 ): PodsReach {
   if (workload === undefined) return stays('the workload');
   const { stable, canary } = versions;
@@ -125,12 +125,13 @@ export function towards(
     return { wish: { workload: rest(workload, versions) }, isReached: true, waitingFor: '', isShort: false };
   const walk = { replicas, target, ready: pods.ready, old, room, stableShare };
   const next = style === 'blueGreen' ? { unavailable: 0, surge: target, isShort: false } : nextBounds(walk);
-  const bounds = next.isShort && mayExceed ? { ...next, surge: target - next.unavailable } : next;
+  const surge = next.isShort ? Math.min(target - next.unavailable, next.surge + beyond) : next.surge;
+  const bounds = { ...next, surge };
   const isWalked = old <= replicas - bounds.unavailable || style === 'blueGreen';
   if (isThere && isWalked && !isMoving(versions)) {
     return { wish: { workload: rest(workload, versions) }, isReached: true, waitingFor: '', isShort: false };
   }
-  const isShort = next.isShort && !mayExceed && pods.ready >= bounds.unavailable + bounds.surge;
+  const isShort = next.isShort && beyond === 0 && pods.ready >= bounds.unavailable + bounds.surge;
   const wish: Partial<Wish> = { workload: { paused: false, walk: walkFields(bounds, replicas) } };
   return { wish, isReached: false, waitingFor: isThere ? 'old pods to go' : waitingFor, isShort };
 }

@@ -1,5 +1,5 @@
 import { type Look, merged, type Wait } from './look.ts';
-import { isGoing, type Reach, reach } from './network.ts';
+import { isGoing, type Reach, reach, servingBy } from './network.ts';
 import type { Wish } from './observed.ts';
 import { backwards, ownRoom } from './pods.ts';
 import { atWeight } from './settings.ts';
@@ -49,7 +49,7 @@ function homeward(look: Look): (Reach & { readonly isHome: boolean }) | 'waits' 
   // A workload that is scaled to 0 serves nothing, whatever the weights are.
   const isCarried = workload?.replicas === 0 || weight === 0 || !isGoing(observed) || others === 0;
   if (workload === undefined || isCarried) return { ...reach({ to: 'stable' }, place), isHome: true };
-  const carried = carriedBy(versions.stable?.ready ?? 0, workload.replicas, ownRoom(workload).unavailable);
+  const carried = carriedBy(servingBy(versions.stable, observed), workload.replicas, ownRoom(workload).unavailable);
   if (carried >= 100) return { ...reach({ to: 'stable' }, place), isHome: true };
   if (100 - carried >= weight) return 'waits';
   return {

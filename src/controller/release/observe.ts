@@ -119,13 +119,13 @@ export function servicePair(name: string, { rollout, scene, isVerified }: Sight)
     pin: service && pinOf(service, rollout),
     isInEffect:
       service === undefined || isVerified(uidOf(service), contentOf(service['metadata']), isPlainObject(service)),
-    ready: scene.endpoints(name).ready.size,
+    endpoints: service === undefined ? undefined : scene.endpoints(name).ready,
     canary:
       canary === undefined || !isOurs
         ? undefined
         : {
             revision: stringAt(canary, 'spec', 'selector', LABELS.podTemplateHash) ?? '',
-            ready: scene.endpoints(canaryName(name)).ready.size,
+            endpoints: scene.endpoints(canaryName(name)).ready,
           },
   };
 }
