@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { openShop, routing, type Shop } from '../release/shop.ts';
 import { plugin } from './plugin.ts';
 
@@ -24,6 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await sluice?.uninstall();
 });
+afterAll(() => expectNoTakenFields(server.client));
 
 const sluiceSays = async (...args: string[]): Promise<string> => succeeded(await run([...args, '-n', shop.namespace]));
 const waited = (...args: string[]) =>

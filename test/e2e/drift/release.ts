@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from '../../../src/api/names.ts';
-import { isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
+import { isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
 import { outcomeOf } from '../../../src/kube/api-error.ts';
 import type { Client } from '../../../src/kube/client.ts';
 import { apiVersionOf } from '../../../src/kube/resource.ts';
@@ -7,12 +7,10 @@ import type { Action } from '../../../src/rewrite/directive.ts';
 import { decodeOriginal } from '../../../src/rewrite/original.ts';
 import { isOwnKey } from '../../../src/rewrite/own-keys.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
+import { WRITTEN_BY_OTHERS } from '../ownership.ts';
 import type { Edit, Subject } from './objects.ts';
 import { directivePatch } from './steering.ts';
 import type { Tool } from './tools.ts';
-
-/** What a controller of Kubernetes writes on the object by itself, at times that nobody chooses. */
-const WRITTEN_BY_OTHERS = new Set(['deployment.kubernetes.io/revision']);
 
 /**
  * The same object twice: `release` goes through a release, `twin` never meets Sluice. Every write of the user goes to
@@ -151,23 +149,6 @@ function withoutAddresses(spec: Json): Json {
   if (!isMap(spec)) return spec;
   const { clusterIP: _, clusterIPs: __, ...rest } = spec;
   return rest;
-}
-
-/** Who owns a field, as `manager operation`, by the path of the field as managedFields writes it. */
-export function ownersOf(object: JsonMap): ReadonlyMap<string, readonly string[]> {
-  const owners = new Map<string, string[]>();
-  const entries = member(object['metadata'], 'managedFields');
-  for (const entry of isList(entries) ? entries : []) {
-    const manager = `${stringAt(entry, 'manager')} ${stringAt(entry, 'operation')}`;
-    const visit = (fields: Json | undefined, path: string): void => {
-      const members = isMap(fields) ? Object.entries(fields).filter(([key]) => key !== '.') : [];
-      if (members.length === 0) owners.set(path, [...(owners.get(path) ?? []), manager]);
-      for (const [key, value] of members) visit(value, `${path}/${key}`);
-    };
-    if (stringAt(entry, 'subresource') === undefined) visit(member(entry, 'fieldsV1'), '');
-  }
-  for (const key of WRITTEN_BY_OTHERS) owners.delete(`/f:metadata/f:annotations/f:${key}`);
-  return owners;
 }
 
 /**

@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
 import { DIRECTIVE_PREFIX } from '../../../src/api/names.ts';
 import { at, isMap, type Json, type JsonMap, member } from '../../../src/json/value.ts';
+import { ownedBySluice, ownersOf } from '../ownership.ts';
 import type { Subject } from './objects.ts';
-import { missingOwners, ownersOf, type Pair } from './release.ts';
+import { missingOwners, type Pair } from './release.ts';
 import { ownAnnotations, rewrittenTwin } from './view.ts';
 
 /**
@@ -38,13 +39,6 @@ export function heldOf({ held }: Subject, plain: Json): Json {
     return value === undefined ? [] : [[key, value] as const];
   });
   return { spec: Object.fromEntries(spec), labels: {}, annotations: {} };
-}
-
-/** Fields that the controller owns. */
-export function ownedBySluice(object: JsonMap): string[] {
-  return [...ownersOf(object)]
-    .filter(([, managers]) => managers.some((manager) => manager.startsWith('sluice-controller')))
-    .map(([path]) => path);
 }
 
 /** Without what every write of the same content may change. */

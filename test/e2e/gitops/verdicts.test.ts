@@ -4,9 +4,10 @@ import { type Json, type JsonMap, member, stringAt } from '../../../src/json/val
 import { cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { deployment, type Edit, SUBJECTS, type Subject, virtualService } from '../drift/objects.ts';
-import { missingOwners, ownersOf, Pair } from '../drift/release.ts';
+import { missingOwners, Pair } from '../drift/release.ts';
 import { TOOLS } from '../drift/tools.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { ownersOf } from '../ownership.ts';
 import { application, argoCd } from './argocd.ts';
 import { asTool, type Deployer, type Status } from './deployer.ts';
 import { documented, documentedVerdicts } from './document.ts';

@@ -6,6 +6,7 @@ import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { echoDeployment } from '../echo.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 
 const server = cluster();
 const { client, kubectl } = server;
@@ -16,6 +17,7 @@ beforeAll(async () => {
   sluice = await installSluice(server);
 });
 afterAll(() => sluice.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 
 /** Nothing of it is ever available: the native controller counts what sets ask for, and no node has to run ten pods. */
 function deployment(version: string): JsonMap {

@@ -10,6 +10,7 @@ import { deployment as deploymentSubject } from '../drift/objects.ts';
 import { echoDeployment } from '../echo.ts';
 import { scale } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { reads } from './requests.ts';
 
 const server = cluster();
@@ -23,6 +24,7 @@ beforeAll(async () => {
   await sluice.rest();
 });
 afterAll(() => sluice.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 
 const web = (version: string): JsonMap => echoDeployment({ name: 'web', version, replicas: 2 }) as JsonMap;
 

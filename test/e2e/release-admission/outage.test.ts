@@ -6,6 +6,7 @@ import { until } from '../../cluster/until.ts';
 import { echoDeployment } from '../echo.ts';
 import { podsOfHalf, scale, signalPods } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 
 const server = cluster();
 const { client, kubectl } = server;
@@ -21,6 +22,7 @@ beforeAll(async () => {
   await settled();
 });
 afterAll(() => sluice?.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 
 const settled = async () =>
   succeeded(await kubectl(['rollout', 'status', 'deployment/web', '-n', namespace, '--timeout=60s']));

@@ -9,6 +9,7 @@ import { until } from '../../cluster/until.ts';
 import { echoDeployment } from '../echo.ts';
 import { scale } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { reads } from './requests.ts';
 
 const server = cluster();
@@ -20,6 +21,7 @@ beforeAll(async () => {
   sluice = await installSluice(server);
 });
 afterAll(() => sluice.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 beforeEach(async () => {
   namespace = await server.namespace();
   await server.apply(namespace, echoDeployment({ name: 'web', version: 'v1', replicas: 1 }));

@@ -4,6 +4,7 @@ import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 
 const server = cluster();
 const { client, kubectl } = server;
@@ -19,6 +20,7 @@ beforeAll(async () => {
   alice = await server.as('alice');
 });
 afterAll(() => sluice.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 beforeEach(async () => {
   namespace = await server.namespace();
   const binding = ['create', 'rolebinding', 'alice', '-n', namespace, '--clusterrole=edit', '--user=alice'];

@@ -5,6 +5,7 @@ import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { plugin } from '../commands/plugin.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { type History, historyOf } from './history.ts';
 import { openShopInStep1, type Shop, type ShopOptions, VIRTUAL_SERVICE } from './shop.ts';
 
@@ -17,6 +18,7 @@ beforeAll(async () => {
   sluice = await installSluice(server, { gateways: ['istio'] });
 });
 afterAll(() => sluice.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 
 type Size = { readonly version: string; readonly desired: number };
 

@@ -9,6 +9,7 @@ import { until } from '../../cluster/until.ts';
 import { seeded } from '../../native/random.ts';
 import { type Half, leader, podsOfHalf, processesOf, signalPods } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { backToNormal } from './normal.ts';
 import { openShop, type Shop } from './shop.ts';
 import { STYLES, type Style, strategyOf } from './strategies.ts';
@@ -60,6 +61,7 @@ afterAll(async () => {
   await Promise.all(places.map(({ watch }) => watch.stop()));
   await sluice?.uninstall();
 });
+afterAll(() => expectNoTakenFields(server.client));
 
 test(
   `killed at ${MOMENTS} random moments of releases, Sluice brings each of them to its end, and no traffic to where no pods are`,

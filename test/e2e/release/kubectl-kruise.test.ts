@@ -5,6 +5,7 @@ import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { backToNormal } from './normal.ts';
 import { openShop, routing, type Shop } from './shop.ts';
 import { STYLES, type Style } from './strategies.ts';
@@ -17,6 +18,7 @@ beforeAll(async () => {
   sluice = await installSluice(server, { gateways: ['istio'] });
 });
 afterAll(() => sluice?.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 
 /** The requests of `kubectl-kruise rollout …`, body for body (compat §6). */
 function kruise(shop: Shop, style: Style) {

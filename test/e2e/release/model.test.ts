@@ -7,7 +7,8 @@ import { until } from '../../cluster/until.ts';
 import { type Action, anyAction, ENDINGS, type Ending, finish, type Situation } from '../../release/actions.ts';
 import { leader, leaseTransitions } from '../faults/processes.ts';
 import { type Installed, installSluice } from '../installed.ts';
-import { backToNormal, ownedBySluice } from './normal.ts';
+import { expectNoTakenFields, takenFields } from '../ownership.ts';
+import { backToNormal } from './normal.ts';
 import { openShop, type Shop, virtualServiceOf } from './shop.ts';
 import { stageOf } from './stage.ts';
 import { STYLES, type Style, strategyOf } from './strategies.ts';
@@ -24,6 +25,7 @@ beforeAll(async () => {
   sluice = await installSluice(server, { gateways: ['istio'] });
 });
 afterAll(() => sluice?.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 
 type Sequence = { readonly actions: readonly Action[]; readonly ending: Ending };
 
@@ -73,7 +75,7 @@ async function play(style: Style, sampled: readonly Sequence[]): Promise<void> {
         await run();
         expect(watch.problems, story()).toEqual([]);
         expect(await editProblems(shop, situation.timeout), story()).toEqual([]);
-        expect(await ownedBySluice(server, shop), story()).toEqual([]);
+        expect(await takenFields(server.client, shop.namespace), story()).toEqual([]);
       };
       try {
         for (const action of actions) await told(action.name, () => action.run(situation));

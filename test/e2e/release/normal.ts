@@ -1,11 +1,12 @@
 import { expect } from 'vitest';
 import { equal } from '../../../src/json/equal.ts';
-import { at, isList, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
+import { type Json, type JsonMap, stringAt } from '../../../src/json/value.ts';
 import { RESOURCES } from '../../../src/kube/resource.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { leftAmong } from '../../release/invariants.ts';
-import { type Shop, VIRTUAL_SERVICE } from './shop.ts';
+import { takenFields } from '../ownership.ts';
+import type { Shop } from './shop.ts';
 
 /** What a shop is to be after a release. */
 export type Normal = {
@@ -60,7 +61,7 @@ async function abnormal(cluster: Cluster, shop: Shop, normal: Normal): Promise<s
     ...leftAmong(belongings, names),
     ...orphans(belongings.deployments, belongings.replicaSets),
     ...orphans(belongings.replicaSets, await all(cluster, shop)),
-    ...(await ownedBySluice(cluster, shop)),
+    ...(await takenFields(cluster.client, shop.namespace)),
   ];
 }
 
@@ -83,29 +84,4 @@ function orphans(owners: readonly JsonMap[], objects: readonly JsonMap[]): strin
   return objects
     .filter((object) => !uids.has(stringAt(object, 'metadata', 'ownerReferences', 0, 'uid')))
     .map((object) => `${stringAt(object, 'metadata', 'name')} has no owner`);
-}
-
-/** What nobody but the user may own: the fields of a manager, without annotations and labels of Sluice (P1). */
-export async function ownedBySluice({ client }: Cluster, shop: Shop): Promise<string[]> {
-  const { namespace, name } = shop;
-  const objects = await Promise.all([
-    client.get(RESOURCES.deployment, { namespace, name }),
-    client.get(RESOURCES.service, { namespace, name }),
-    shop.gateway(),
-  ]);
-  return objects.flatMap((object) => {
-    const entries = member(object['metadata'], 'managedFields');
-    const ours = (isList(entries) ? entries : []).filter((entry) => stringAt(entry, 'manager') === 'sluice-controller');
-    return ours
-      .flatMap((entry) => paths(at(entry, ['fieldsV1']), ''))
-      .filter((path) => !/sluice|kruise/.test(path))
-      .map((path) => `Sluice owns ${path} of the ${object['kind'] ?? VIRTUAL_SERVICE.kind}`);
-  });
-}
-
-function paths(fields: Json | undefined, prefix: string): string[] {
-  if (typeof fields !== 'object' || fields === null) return [];
-  const entries = Object.entries(fields).filter(([key]) => key.startsWith('f:'));
-  if (entries.length === 0) return [prefix];
-  return entries.flatMap(([key, value]) => paths(value, `${prefix}.${key.slice(2)}`));
 }

@@ -4,6 +4,7 @@ import { RESOURCES } from '../../../src/kube/resource.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { openShop, routing, VIRTUAL_SERVICE } from './shop.ts';
 
 const server = cluster();
@@ -15,6 +16,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await sluice?.uninstall();
 });
+afterAll(() => expectNoTakenFields(server.client));
 
 const GRAY: JsonMap = {
   apiVersion: 'rollouts.kruise.io/v1alpha1',

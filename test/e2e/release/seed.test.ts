@@ -6,6 +6,7 @@ import { readManifests } from '../../../src/manifest/read.ts';
 import { cluster, succeeded } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { VIRTUAL_SERVICE } from './shop.ts';
 
 const server = cluster();
@@ -17,6 +18,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await sluice?.uninstall();
 });
+afterAll(() => expectNoTakenFields(server.client));
 
 const DESTINATION_RULE: Resource = { ...VIRTUAL_SERVICE, plural: 'destinationrules', kind: 'DestinationRule' };
 

@@ -3,6 +3,7 @@ import type { JsonMap } from '../../../src/json/value.ts';
 import { cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { backToNormal } from './normal.ts';
 import { openShop, routing } from './shop.ts';
 
@@ -15,6 +16,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await sluice?.uninstall();
 });
+afterAll(() => expectNoTakenFields(server.client));
 
 const STEPS: JsonMap[] = [
   { traffic: '20%', replicas: '25%', pause: {} },

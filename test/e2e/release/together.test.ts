@@ -3,6 +3,7 @@ import { at, type JsonMap } from '../../../src/json/value.ts';
 import { cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 import { backToNormal } from './normal.ts';
 import { openShop, routingOf } from './shop.ts';
 import { STYLES, strategyOf } from './strategies.ts';
@@ -15,6 +16,7 @@ beforeAll(async () => {
   sluice = await installSluice(server, { gateways: ['istio'] });
 });
 afterAll(() => sluice?.uninstall());
+afterAll(() => expectNoTakenFields(server.client));
 
 test('ten releases at once, of all styles: each goes its way, and the traffic of each has its pods all the time', async () => {
   const shops = await Promise.all(
