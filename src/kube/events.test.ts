@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { at, stringAt } from '../json/value.ts';
 import { ApiError } from './api-error.ts';
 import type { Client, KubeObject } from './client.ts';
-import { type EventText, eventRecorder, SERIES_MILLISECONDS } from './events.ts';
+import { CLOSING_MILLISECONDS, type EventText, eventRecorder, SERIES_MILLISECONDS } from './events.ts';
 import { SimulatedProcess, VirtualTime } from './simulated-process.testing.ts';
 
 const ROLLOUT: KubeObject = {
@@ -17,13 +17,14 @@ function recorder() {
   const time = new VirtualTime();
   const stored = new Map<string, KubeObject>();
   const failures: string[] = [];
-  const state = { error: undefined as Error | undefined, writes: 0 };
+  const state = { error: undefined as Error | undefined, writes: 0, delay: () => Promise.resolve() };
   const client: Pick<Client, 'create' | 'patch'> = {
-    create: (_resource, object) => {
+    create: async (_resource, object) => {
       state.writes += 1;
-      if (state.error) return Promise.reject(state.error);
+      if (state.error) throw state.error;
+      await state.delay();
       stored.set(stringAt(object, 'metadata', 'name') ?? '', object);
-      return Promise.resolve(object);
+      return object;
     },
     patch: (_resource, { name }, _form, body) => {
       state.writes += 1;
@@ -148,6 +149,24 @@ test('an outage is told once, and again only after something was written', async
   await next();
   expect(failures).toEqual(['first', 'second']);
   expect(stored.size).toBe(1);
+});
+
+test('the end of the process waits three seconds for events, and drops what is left', async () => {
+  const { events, time, state } = recorder();
+  const answers: (() => void)[] = [];
+  state.delay = () => new Promise<void>((resolve) => answers.push(resolve));
+  for (let i = 0; i < 3; i++) events.record(ROLLOUT, { ...TEXT, note: String(i) });
+  let closed = false;
+  const closing = events.close().then(() => {
+    closed = true;
+  });
+  await time.pass(CLOSING_MILLISECONDS - 1);
+  expect(closed).toBe(false);
+  await time.pass(1);
+  await closing;
+  for (const answer of answers) answer();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(state.writes).toBe(1);
 });
 
 test('a storm is cut: what cannot be written soon is dropped, and that is told', async () => {

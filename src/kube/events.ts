@@ -23,7 +23,10 @@ export type EventRecorder = {
    * The same event about the same object within {@link SERIES_MILLISECONDS} of the last becomes a count.
    */
   record(regarding: KubeObject, text: EventText): void;
-  /** Writes what is waiting, and resolves when that is done, successfully or not. */
+  /**
+   * Writes what is waiting, and resolves when that is done, successfully or not; after {@link CLOSING_MILLISECONDS} the
+   * rest is dropped: another controller waits for the Lease meanwhile.
+   */
   close(): Promise<void>;
 };
 
@@ -39,6 +42,9 @@ export type EventRecorderOptions = {
 
 /** Events that come again within this time are one series. */
 export const SERIES_MILLISECONDS = 10 * 60_000;
+
+/** How long the end of a process waits for its events. */
+export const CLOSING_MILLISECONDS = 3_000;
 
 /** The count of a series is written so often at most. */
 const COUNT_MILLISECONDS = 30_000;
@@ -104,7 +110,11 @@ class Recorder {
 
   async close(): Promise<void> {
     for (const series of this.#series.values()) if (series.cancelCount !== undefined) this.#countNow(series);
-    await this.#writing;
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#clock.after(CLOSING_MILLISECONDS, late.resolve);
+    await Promise.race([this.#writing, late.promise]);
+    cancel();
+    this.#waiting.clear();
   }
 
   #event(regarding: KubeObject, { type, reason, action, note }: EventText): KubeObject {
