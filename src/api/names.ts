@@ -52,6 +52,8 @@ export const ANNOTATIONS = {
   podMetadata: 'sluice.dev/pod-metadata',
   /** On ReplicaSets, by the native controller: how many pods the Deployment asks for. */
   desiredReplicas: 'deployment.kubernetes.io/desired-replicas',
+  /** On Deployments, by the native controller: the number of the ReplicaSet of the current template. */
+  nativeRevision: 'deployment.kubernetes.io/revision',
   /** On objects of ours: the Rollout that they are there for, and the object itself, as JSON (see `made-for.ts`). */
   madeFor: 'sluice.dev/made-for',
   /** On objects of ours: the directive that they were made by, and the content of the object that they follow. */

@@ -1,7 +1,7 @@
 import type { Client } from '../kube/client.ts';
 
 /** What the controller does with the API server beyond watching. Writes are fenced by whoever makes the client. */
-export type Api = Pick<Client, 'get' | 'create' | 'patch' | 'delete'>;
+export type Api = Pick<Client, 'get' | 'listAll' | 'create' | 'patch' | 'delete'>;
 
 /** Names the controller in managedFields. */
 export const FIELD_MANAGER = 'sluice-controller';

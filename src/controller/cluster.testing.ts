@@ -1,5 +1,6 @@
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { ApiError } from '../kube/api-error.ts';
+import type { Selection } from '../kube/client.ts';
 import { apiVersionOf, type ObjectName, RESOURCES, type Resource } from '../kube/resource.ts';
 import type { Api } from './api.ts';
 import type { GroupKind } from './references.ts';
@@ -41,6 +42,12 @@ export class TestCluster implements Api, Watcher {
   get(resource: Resource, name: ObjectName): Promise<JsonMap> {
     const object = this.objects.get(path(resource, name));
     return object === undefined ? Promise.reject(notFound(resource, name)) : Promise.resolve(object);
+  }
+
+  // biome-ignore lint/suspicious/useAwait: nothing has to be waited for in memory
+  async *listAll(resource: Resource, selection: Selection = {}): AsyncGenerator<JsonMap> {
+    for (const [key, object] of this.objects)
+      if (key.startsWith(`${resource.group}/${resource.kind}/`) && isSelected(object, selection)) yield object;
   }
 
   async create(resource: Resource, object: JsonMap): Promise<JsonMap> {
@@ -134,24 +141,12 @@ export class TestCluster implements Api, Watcher {
     const values = new Map<string, T>();
     let state: WatchState = 'starting';
     let hasSynced = false;
-    const wanted = selection.labelSelector?.split(',').map((each) => each.split('='));
-    const isChosen = (object: JsonMap) => {
-      const [metadata, field] = [member(object, 'metadata'), selection.fieldSelector?.split('=')[1]];
-      return (
-        (selection.namespace === undefined || stringAt(metadata, 'namespace') === selection.namespace) &&
-        (wanted ?? []).every(([key = '', value]) => {
-          const label = stringAt(metadata, 'labels', key);
-          return value === undefined ? label !== undefined : label === value;
-        }) &&
-        (field === undefined || stringAt(metadata, 'name') === field)
-      );
-    };
     const receive = (before: JsonMap | undefined, after: JsonMap | undefined) => {
       const object = after ?? before;
       if (object === undefined || state !== 'synced') return;
       const key = `${stringAt(object, 'metadata', 'namespace')}/${stringAt(object, 'metadata', 'name')}`;
       // An object that is chosen no longer is gone for whoever watches.
-      const isThere = after !== undefined && isChosen(after);
+      const isThere = after !== undefined && isSelected(after, selection);
       if (!isThere && !values.has(key)) return;
       const change: Change<T> = { before: values.get(key), after: isThere ? trim(after) : undefined };
       if (change.after === undefined) values.delete(key);
@@ -205,6 +200,19 @@ type OpenWatch = {
 /** The key of an object in {@link TestCluster.objects}. */
 export function path(resource: Resource, { namespace = '', name }: ObjectName): string {
   return `${resource.group}/${resource.kind}/${namespace}/${name}`;
+}
+
+function isSelected(object: JsonMap, { namespace, labelSelector, fieldSelector }: Selection): boolean {
+  const [metadata, field] = [member(object, 'metadata'), fieldSelector?.split('=')[1]];
+  const wanted = labelSelector?.split(',').map((each) => each.split('=')) ?? [];
+  return (
+    (namespace === undefined || stringAt(metadata, 'namespace') === namespace) &&
+    wanted.every(([key = '', value]) => {
+      const label = stringAt(metadata, 'labels', key);
+      return value === undefined ? label !== undefined : label === value;
+    }) &&
+    (field === undefined || stringAt(metadata, 'name') === field)
+  );
 }
 
 function notFound(resource: Resource, { name }: ObjectName): ApiError {

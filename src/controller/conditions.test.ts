@@ -60,9 +60,17 @@ test('conditions of others stay, in their places', () => {
   expect(merged).toHaveLength(2);
 });
 
+test('what is no longer so goes, and the others stay in their places', () => {
+  const [succeeded, foreign] = [
+    { ...written, type: 'Succeeded' },
+    { type: 'Foreign', status: 'True' },
+  ];
+  expect(mergeConditions([succeeded, written, foreign], [finding], now, ['Succeeded'])).toEqual([written, foreign]);
+});
+
 test('the very same list comes back when there is nothing to write', () => {
   const stored = [written];
-  expect(mergeConditions(stored, [finding], now)).toBe(stored);
+  expect(mergeConditions(stored, [finding], now, ['Succeeded'])).toBe(stored);
 });
 
 const findings: fc.Arbitrary<Finding> = fc.record({

@@ -34,9 +34,18 @@ export type Finding = {
  * `status.conditions` with the findings in it. Conditions of other types stay as they are and where they are. A time
  * moves only with what it tells of (`lastTransitionTime` with the status, `lastUpdateTime` with any of it), and never
  * backwards, whatever the wall clock does. The very same list when nothing has changed.
+ *
+ * @param outdated conditions that tell of what is no longer so, and go
  */
-export function mergeConditions(stored: Json | undefined, findings: readonly Finding[], now: Date): readonly Json[] {
-  const list = isList(stored) ? stored : [];
+export function mergeConditions(
+  stored: Json | undefined,
+  findings: readonly Finding[],
+  now: Date,
+  outdated: readonly ConditionType[] = [],
+): readonly Json[] {
+  const before = isList(stored) ? stored : [];
+  const kept = before.filter((entry) => !outdated.some((type) => type === stringAt(entry, 'type')));
+  const list = kept.length === before.length ? before : kept;
   const types = new Set(list.map((entry) => stringAt(entry, 'type')));
   const merged = list.map((entry) => {
     const finding = findings.find(({ type }) => type === stringAt(entry, 'type'));

@@ -86,6 +86,9 @@ class Server {
     return {
       get: () => Promise.resolve(this.object),
       patch: async (_resource, _name, form, body) => this.#patch(form, body),
+      listAll: () => {
+        throw new Error('not asked for');
+      },
       create: refused,
       delete: refused,
     };

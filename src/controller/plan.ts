@@ -5,7 +5,7 @@ import type { JsonMap } from '../json/value.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { Script } from '../lua/script.ts';
 import { directiveKey, encodeDirective, readDirective } from '../rewrite/directive.ts';
-import { armedDirective, stepsOf } from '../rollout/directives.ts';
+import { armedDirective } from '../rollout/directives.ts';
 import type { Guard } from './api.ts';
 import { type ConditionReason, conditionOf, type Finding } from './conditions.ts';
 import type { Obstacle } from './dry-run.ts';
@@ -96,6 +96,12 @@ const TAKEOVER_MILLISECONDS = 1_000;
 
 /** A step that met only a limit of time is played again: the machine may have been busy. */
 const REPLAY_MILLISECONDS = 60_000;
+
+/** The workload that a Rollout names, as far as it is kept in memory; undefined where it is not there. */
+export function foundWorkload({ references }: Pick<Observed, 'references'>): Seen | undefined {
+  const found = references.find(({ reference }) => reference.role === 'workload')?.resolution;
+  return found?.state === 'found' ? found.seen : undefined;
+}
 
 /**
  * What to do for a Rollout, from all that is known of it: pure.
@@ -322,11 +328,6 @@ const PHASE_MESSAGES: Readonly<Record<Plan['phase'], string>> = {
   Healthy: 'ready for the next release',
   Disabled: 'the Rollout is disabled',
 };
-
-/** Steps of a Rollout, for the status of one that has never released anything. */
-export function stepCount({ rollout }: RolloutEntry): number {
-  return rollout === undefined ? 0 : stepsOf(rollout).length;
-}
 
 /** Once armed a workload stays so while its Rollout stands: a Service that goes for a moment must not open a gap. */
 function wantedArming(

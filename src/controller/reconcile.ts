@@ -11,12 +11,13 @@ import { styleOf } from '../rollout/directives.ts';
 import { isRoutingKey } from '../rollout/traffic-routing.ts';
 import { type Api, FIELD_MANAGER, type Log, type RecordEvent, TryAgain } from './api.ts';
 import { arm, disarm } from './arming.ts';
-import { conditionOf, type Finding, transitions } from './conditions.ts';
+import { restOf } from './at-rest.ts';
+import { type ConditionType, conditionOf, type Finding, transitions } from './conditions.ts';
 import type { Gatherer } from './gather.ts';
 import type { Carrier, Kinds } from './kinds.ts';
 import type { Measuring } from './measuring.ts';
 import type { Pins } from './pins.ts';
-import { type Plan, planGone, planRollout, stepCount } from './plan.ts';
+import { type Observed, type Plan, planGone, planRollout } from './plan.ts';
 import type { Again, Attempt } from './queue.ts';
 import type { Releases, Turn } from './release/releases.ts';
 import { Denied } from './release/steer.ts';
@@ -73,17 +74,25 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     const left = await clear(entry, rollout);
     if (left.state === 'first') return left.again;
     if (left.state === 'nothing') releases.leave(entry.key);
-    // Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
-    // something else fails; the failure comes last.
-    const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
-    if (!entry.stored.isDeleting) {
-      const { findings, phase, message } = plan;
-      const all = applied.status === 'fulfilled' ? [...findings, ...recovered(entry)] : findings;
-      const { generation } = entry.stored;
-      await report(entry, { generation, findings: all, phase, message, steps: stepCount(entry) });
-    }
-    if (applied.status === 'rejected') throw applied.reason;
+    await rest(entry, rollout, observed, plan);
     return soonest(plan.afterMilliseconds, left.again.afterMilliseconds);
+  }
+
+  /**
+   * Whoever waits for the status may write the workload at once, so it is armed by then. Status is written even where
+   * something else fails; the failure comes last.
+   */
+  async function rest(entry: RolloutEntry, rollout: Rollout, observed: Observed, plan: Plan): Promise<void> {
+    const { findings, phase, message } = plan;
+    const [applied] = await Promise.allSettled([applyPlan(entry, plan)]);
+    const [read] = await Promise.allSettled([phase === 'Healthy' ? restOf(api, observed, rollout) : undefined]);
+    const failed = [applied, read].find(({ status }) => status === 'rejected');
+    if (!entry.stored.isDeleting) {
+      const all = failed === undefined ? [...findings, ...recovered(entry)] : findings;
+      const told = read.status === 'fulfilled' ? read.value : undefined;
+      await report(entry, { generation: entry.stored.generation, findings: all, phase, message, rest: told });
+    }
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 
   /** A Rollout of a newer version, say: it is there, and nobody knows what it asks for. All that it has stays as it is. */
@@ -106,6 +115,8 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     const style = styleOf(rollout);
     const release = writtenRecord(record, style, message);
     const findings = [...plan.findings, ...releaseFindings(turn.plan, entry)];
+    // How the release before ended is no news of this one (compat §2.1).
+    const outdated: ConditionType[] = record.reason === 'Completed' ? [] : ['Succeeded'];
     const before = readRecord(entry.stored.status, style);
     const since = clock.monotonic() - (written.get(entry.key) ?? Number.NEGATIVE_INFINITY);
     // Pods come one by one: that some more are there is no transition, and is told every now and then.
@@ -113,7 +124,7 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
     // A whole number: less than a clock can tell would be due again and again at the same moment.
     const countsDue = isCountOnly ? Math.ceil(COUNTS_MILLISECONDS - since) : 0;
     if (countsDue <= 0) {
-      await report(entry, { generation: entry.stored.generation, findings, phase, message, release });
+      await report(entry, { generation: entry.stored.generation, findings, outdated, phase, message, release });
       if (isNewlyBlocked(turn.plan, plan, entry))
         event(regardingRollout(entry.stored), { type: 'Warning', reason: 'Held', action: 'Release', note: message });
       written.set(entry.key, clock.monotonic());

@@ -32,6 +32,8 @@ export type Seen = {
   readonly hasOriginal: boolean;
   /** Label `rollouts.kruise.io/workload-type`, empty without. */
   readonly workloadType: string;
+  /** Of a Deployment: the number that its native controller gave the ReplicaSet of its template; empty before. */
+  readonly nativeRevision: string;
   /** Of an object of ours: the Rollout that it is for (`namespace/name`), the directive that it was made by, and the content of what it follows. */
   readonly made: { readonly rollout: string; readonly by: string; readonly from: string } | undefined;
 };
@@ -53,6 +55,7 @@ export function seen(object: JsonMap, kind: string, isGateway = false): Seen {
     directives: directives.length === 0 ? NO_DIRECTIVES : directives,
     hasOriginal: stringAt(metadata, 'annotations', ANNOTATIONS.original) !== undefined,
     workloadType: stringAt(metadata, 'labels', LABELS.workloadType) ?? '',
+    nativeRevision: stringAt(metadata, 'annotations', ANNOTATIONS.nativeRevision) ?? '',
     made: madeOf(metadata, kind),
   };
 }
@@ -104,6 +107,7 @@ export function isSameButVersion(a: Seen, b: Seen): boolean {
     a.isDeleting === b.isDeleting &&
     a.hasOriginal === b.hasOriginal &&
     a.workloadType === b.workloadType &&
+    a.nativeRevision === b.nativeRevision &&
     a.made?.rollout === b.made?.rollout &&
     a.made?.by === b.made?.by &&
     a.made?.from === b.made?.from &&

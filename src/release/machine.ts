@@ -1,4 +1,3 @@
-import { isLabelValue } from '../rollout/pod-metadata.ts';
 import { finish } from './finish.ts';
 import { type Decision, go, type Look, lookAt, merged, type ReleaseEvent, stay } from './look.ts';
 import { reach } from './network.ts';
@@ -6,7 +5,7 @@ import { KEEP, type Observed, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
 import { podMetadata } from './pod-metadata.ts';
 import { rest, servedBefore } from './pods.ts';
-import { NO_TRAFFIC, type Outcome, type ReleaseRecord } from './record.ts';
+import { NO_TRAFFIC, type Outcome, type ReleaseRecord, rolloutIdOf } from './record.ts';
 import { retreat } from './retreat.ts';
 import { settingsOf } from './settings.ts';
 import { inRolling, naturalNext } from './steps.ts';
@@ -87,7 +86,7 @@ function begun(observed: Observed, now: number): ReleaseRecord | undefined {
     next: naturalNext(1, steps.length),
     state: 'BeforeStepUpgrade',
     finalising: undefined,
-    rolloutId: workload.rolloutId !== '' && isLabelValue(workload.rolloutId) ? workload.rolloutId : directive.revision,
+    rolloutId: rolloutIdOf(workload.rolloutId, directive.revision),
     planHash: planHash(rollout),
     stableRevision: '',
     podTemplateHash: '',

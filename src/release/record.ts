@@ -1,6 +1,7 @@
 import { equal } from '../json/equal.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import type { Style } from '../rewrite/directive.ts';
+import { isLabelValue } from '../rollout/pod-metadata.ts';
 
 /** Where a release stands within its step (compat §2.4). */
 export const STEP_STATES = [
@@ -116,27 +117,9 @@ export function readRecord(status: JsonMap, style: Style): ReleaseRecord | undef
 
 /** The record as fields of a Rollout's status (v1beta1). */
 export function writtenRecord(record: ReleaseRecord, style: Style, message: string): JsonMap {
-  const version = style === 'blueGreen' ? 'updated' : 'canary';
   const { traffic, request, outcome } = record;
   return {
-    currentStepIndex: record.step,
-    currentStepState: record.state,
-    [subStatusKey(style)]: {
-      observedWorkloadGeneration: record.workloadGeneration,
-      observedRolloutID: record.rolloutId,
-      rolloutHash: record.planHash,
-      stableRevision: record.stableRevision,
-      podTemplateHash: record.podTemplateHash,
-      currentStepIndex: record.step,
-      nextStepIndex: record.next,
-      finalisingStep: record.finalising ?? '',
-      currentStepState: record.state,
-      message,
-      lastUpdateTime: timeText(record.stateTime),
-      [`${version}Revision`]: record.canary,
-      [`${version}Replicas`]: record.pods.created,
-      [`${version}ReadyReplicas`]: record.pods.ready,
-    },
+    ...writtenStep(record, style, { message, lastUpdateTime: timeText(record.stateTime) }),
     release: {
       stableTemplate: record.stable,
       canaryTemplate: record.canary,
@@ -153,6 +136,42 @@ export function writtenRecord(record: ReleaseRecord, style: Style, message: stri
       progressTime: timeText(record.progressTime),
     },
   };
+}
+
+/** The part of a record that clients of OpenKruise know. */
+export type StepRecord = Pick<
+  ReleaseRecord,
+  'step' | 'next' | 'state' | 'finalising' | 'planHash' | 'canary' | 'pods'
+> &
+  Pick<ReleaseRecord, 'workloadGeneration' | 'rolloutId' | 'stableRevision' | 'podTemplateHash'>;
+
+/** The step and the sub-status, with what else is told in it, as fields of a Rollout's status (v1beta1). */
+export function writtenStep(record: StepRecord, style: Style, told: JsonMap): JsonMap {
+  const version = style === 'blueGreen' ? 'updated' : 'canary';
+  return {
+    currentStepIndex: record.step,
+    currentStepState: record.state,
+    [subStatusKey(style)]: {
+      observedWorkloadGeneration: record.workloadGeneration,
+      observedRolloutID: record.rolloutId,
+      rolloutHash: record.planHash,
+      stableRevision: record.stableRevision,
+      podTemplateHash: record.podTemplateHash,
+      currentStepIndex: record.step,
+      nextStepIndex: record.next,
+      finalisingStep: record.finalising ?? '',
+      currentStepState: record.state,
+      ...told,
+      [`${version}Revision`]: record.canary,
+      [`${version}Replicas`]: record.pods.created,
+      [`${version}ReadyReplicas`]: record.pods.ready,
+    },
+  };
+}
+
+/** The id by which clients know a version: what its workload says, where that can be a label, else the hash of its template. */
+export function rolloutIdOf(said: string, template: string): string {
+  return said !== '' && isLabelValue(said) ? said : template;
 }
 
 /** Whether two records differ in nothing but how many pods there are. */

@@ -167,6 +167,7 @@ test('with a foreign write before every second patch everything still comes to i
   let count = 0;
   const disturbed = (api: Api): Api => ({
     get: (...args) => api.get(...args),
+    listAll: (...args) => api.listAll(...args),
     create: (...args) => api.create(...args),
     delete: (...args) => api.delete(...args),
     async patch(resource, name, ...rest) {

@@ -87,6 +87,7 @@ function counted(api: Api, writes: string[]): Api {
     writes.push(`${verb} ${plural} ${namespace}/${name}`);
   return {
     get: (...args) => api.get(...args),
+    listAll: (...args) => api.listAll(...args),
     create(resource, object, options) {
       const [namespace, name] = ['namespace', 'name'].map((key) => stringAt(object, 'metadata', key));
       note('create', resource.plural, namespace, name);

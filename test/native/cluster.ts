@@ -247,6 +247,7 @@ export class NativeCluster extends TestCluster {
   as(by: Requester): Api {
     return {
       get: (resource, name) => this.get(resource, name),
+      listAll: (resource, selection) => this.listAll(resource, selection),
       create: (resource, object, options) => promised(() => this.#create(resource, object, by, options)),
       patch: (resource, name, form, body, options) =>
         promised(() => this.#patch(resource, name, form, body, by, options)),

@@ -13,12 +13,12 @@ import { trafficRoutingOf } from '../../rollout/traffic-routing.ts';
 import { type Api, FIELD_MANAGER, TryAgain } from '../api.ts';
 import type { Finding } from '../conditions.ts';
 import type { Kinds } from '../kinds.ts';
-import type { Observed } from '../plan.ts';
+import { foundWorkload, type Observed } from '../plan.ts';
 import { trafficRoutingKey } from '../references.ts';
 import type { RolloutEntry } from '../rollout-entry.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
 import type { RoutingBook } from '../routing-book.ts';
-import { contentOf, type Seen } from '../seen.ts';
+import { contentOf } from '../seen.ts';
 import { type AbandonedTurn, createAbandoned } from './abandoned.ts';
 import { createCarryOut, type Stage } from './carry-out.ts';
 import { isPlainObject, observe } from './observe.ts';
@@ -123,7 +123,7 @@ export function createReleases(options: ReleasesOptions): Releases {
       if (rollout === undefined) return false;
       const record = readRecord(stored.status, styleOf(rollout));
       if (record !== undefined && record.reason !== 'Completed') return true;
-      const workload = workloadOf(observed);
+      const workload = foundWorkload(observed);
       const key = directiveKey(stored.name);
       return workload?.directives.some((each) => each.key === key && isActive(each)) === true;
     },
@@ -184,9 +184,4 @@ function isPast(workload: DeploymentSeen, { revision, action }: Directive, scene
 
 function isActive({ key, text }: { key: string; text: string }): boolean {
   return readDirective(key, text)?.action.type === 'workload';
-}
-
-function workloadOf({ references }: Observed): Seen | undefined {
-  const found = references.find(({ reference }) => reference.role === 'workload')?.resolution;
-  return found?.state === 'found' ? found.seen : undefined;
 }

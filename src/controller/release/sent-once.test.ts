@@ -14,7 +14,10 @@ function setUp(answer: () => Promise<never> | undefined = () => undefined) {
     count += 1;
     return (await answer()) ?? {};
   };
-  const api: Api = { get: send, create: send, patch: send, delete: async () => void (await send()) };
+  const listAll = () => {
+    throw new Error('not asked for');
+  };
+  const api: Api = { get: send, listAll, create: send, patch: send, delete: async () => void (await send()) };
   const once = sentOnce(api, clock);
   const patch = (resourceVersion: string, replicas = 1) =>
     once.patch(RESOURCES.replicaSet, WEB, 'merge', { metadata: { resourceVersion }, spec: { replicas } });

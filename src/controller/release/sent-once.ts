@@ -34,6 +34,7 @@ export function sentOnce(api: Api, clock: Clock): Api {
 
   return {
     get: (...call) => api.get(...call),
+    listAll: (...call) => api.listAll(...call),
     create(...call) {
       const [resource, object] = call;
       return once(['create', resource.plural, object], resource.kind, () => api.create(...call));
