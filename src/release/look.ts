@@ -1,4 +1,5 @@
 import type { CanaryStep } from '../api/generated.ts';
+import { messageOf } from './message.ts';
 import type { Place } from './network.ts';
 import type { Observed, SetWish, Wish } from './observed.ts';
 import { bearers } from './pod-metadata.ts';
@@ -111,7 +112,7 @@ function counted(
   };
 }
 
-/** Stays in the state; says so in words that clients of OpenKruise look for (compat §2.2). */
+/** Stays in the state, and says why. */
 export function stay(
   look: Look,
   wish: Partial<Wish>,
@@ -126,24 +127,11 @@ export function stay(
     kind: 'stay',
     record,
     wish,
-    message: messageOf(look, waitingFor),
+    message: messageOf({ record: look.record, steps: settings.steps.length, waitingFor, isBlocked }),
     after: times.length === 0 ? undefined : Math.max(0, Math.min(...times)),
     isExpected,
     isBlocked,
   };
-}
-
-function messageOf({ record, settings }: Look, waitingFor: string): string {
-  const place = `step(${record.step}/${settings.steps.length})`;
-  if (record.reason === 'Initializing') return `the release begins: waits for ${waitingFor}`;
-  if (record.outcome !== undefined) return `${record.outcome}: waits for ${waitingFor}`;
-  if (record.reason === 'Paused') return `Rollout is paused in ${place}: waits for ${waitingFor}`;
-  if (record.state === 'StepPaused')
-    return waitingFor.startsWith('duration')
-      ? `Rollout is in ${place}, and waits ${waitingFor} to enter the next step`
-      : `Rollout is in ${place}, and needs manual confirmation to enter the next step: kubectl sluice approve`;
-  const doing = record.state === 'StepUpgrade' ? 'upgrading workload' : 'moving traffic';
-  return `Rollout is in ${place}, and ${doing}: waits for ${waitingFor}`;
 }
 
 /** Two wishes as one; of a set both may wish for something. */

@@ -241,11 +241,14 @@ function steered(traffic: GatewayTraffic | 'none', wish: Partial<Wish>, place: P
   return {
     wish: all,
     isReached: false,
-    waitingFor: 'the grace period after traffic has moved',
+    waitingFor: GRACE,
     after: left,
     settled,
   };
 }
+
+/** What a release waits for when its traffic has moved and proxies may still go by what they knew. */
+export const GRACE = 'the grace period after traffic has moved';
 
 /** How a record names what gateway objects are to do. */
 export function networkName(traffic: GatewayTraffic | 'none'): string {

@@ -92,7 +92,7 @@ const MISTAKES: [string, Mistake][] = [
         return () => edited(world, RESOURCES.service, 'spec', { type: 'ClusterIP' });
       },
       told: ['Progressing', 'is of type ExternalName and leads to no pods; name a Service that selects the pods'],
-      event: 'Warning Held Rollout/web: the release begins: waits for Service shop/web is of type ExternalName',
+      event: 'Warning Held Rollout/web: the release is held: waits for Service shop/web is of type ExternalName',
     },
   ],
   [
@@ -103,7 +103,7 @@ const MISTAKES: [string, Mistake][] = [
         return () => edited(world, RESOURCES.deployment, 'spec', { strategy: { type: 'RollingUpdate' } });
       },
       told: ['Progressing', 'write spec.strategy.type: RollingUpdate into the workload'],
-      event: 'Warning Held Rollout/web: the release begins: waits for a strategy under which two versions may run',
+      event: 'Warning Held Rollout/web: the release is held: waits for a strategy under which two versions may run',
     },
   ],
   [
@@ -117,7 +117,7 @@ const MISTAKES: [string, Mistake][] = [
         return () => edited(world, RESOURCES.deployment, 'spec', { paused: false });
       },
       told: ['Progressing', 'its owner, who has paused the workload: kubectl rollout resume'],
-      event: 'Warning Held Rollout/web: the release begins: waits for its owner, who has paused the workload',
+      event: 'Warning Held Rollout/web: the release is held: waits for its owner, who has paused the workload',
     },
   ],
   [
@@ -128,7 +128,7 @@ const MISTAKES: [string, Mistake][] = [
         return () => edited(world, RESOURCES.deployment, 'metadata', { ownerReferences: [] });
       },
       told: ['Progressing', 'Deployment shop/web is controlled by App shop (metadata.ownerReferences)'],
-      event: 'Warning Held Rollout/web: the release begins: waits for Deployment shop/web is controlled by App shop',
+      event: 'Warning Held Rollout/web: the release is held: waits for Deployment shop/web is controlled by App shop',
     },
   ],
 ];

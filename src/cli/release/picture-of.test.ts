@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { JsonMap } from '../../json/value.ts';
+import { messageOf } from '../../release/message.ts';
+import { GRACE } from '../../release/network.ts';
 import type { Picture } from './picture.ts';
 import { pictureOf } from './picture-of.ts';
 import {
@@ -156,6 +158,16 @@ function running(name: string) {
 
 const at = (state: string, sub: JsonMap = {}, release: JsonMap = {}, more: JsonMap = {}) =>
   rollout(progressing({ currentStepState: state, ...sub }, { release, ...more }));
+const MOVING = (waitingFor: string) =>
+  messageOf({
+    record: { step: 2, reason: 'InRolling', state: 'StepTrafficRouting', outcome: undefined },
+    ...{ steps: 3, waitingFor, isBlocked: false },
+  });
+function beginning(waitingFor: string, isBlocked: boolean, spec: JsonMap = {}): JsonMap {
+  const step = { step: 1, reason: 'Initializing', state: 'BeforeStepUpgrade', outcome: undefined } as const;
+  const message = messageOf({ record: step, steps: 3, waitingFor, isBlocked });
+  return rollout(progressing({ currentStepState: step.state }, { reason: step.reason, message }), {}, spec);
+}
 const unready = [
   replicaSet(HASHES.canary, 2, TEMPLATES.canary, { desired: 2, ready: 1 }),
   pod(HASHES.canary, 'w7r2d', waitingFor('ImagePullBackOff', 'no such image')),
@@ -210,7 +222,26 @@ test.each<[string, JsonMap[], JsonMap]>([
   [
     'the default grace period, which is over',
     [at('StepTrafficRouting', {}, { networkTime: ago(10) })],
-    { for: 'traffic', text: 'Services and gateway objects take on what the step says', seconds: 250 },
+    {
+      for: 'traffic',
+      text: 'step 2 waits for Services and gateway objects to take on what it says',
+      seconds: 250,
+    },
+  ],
+  [
+    'what keeps traffic from moving, as the controller says it',
+    [at('StepTrafficRouting', {}, { networkTime: ago(1) }, { message: MOVING('the canary Services') })],
+    { for: 'traffic', text: 'step 2 waits for the canary Services', seconds: 250 },
+  ],
+  [
+    'the grace period, as the controller says it',
+    [at('StepTrafficRouting', {}, { networkTime: ago(1) }, { message: MOVING(GRACE) })],
+    { for: 'traffic', text: `step 2 waits for ${GRACE}`, secondsLeft: 2 },
+  ],
+  [
+    'Services, before there are pods',
+    [at('BeforeStepUpgrade', {}, {}, { message: MOVING('the stable Services to select the old version only') })],
+    { for: 'traffic', text: 'step 2 waits for the stable Services to select the old version only', seconds: 250 },
   ],
   ['the next step', [at('StepReady')], { for: 'controller', text: 'step 2 is over, and the next one begins' }],
   [
@@ -245,7 +276,29 @@ test.each<[string, JsonMap[], JsonMap]>([
   [
     'the old version, before the first step',
     [rollout(progressing({ currentStepState: 'BeforeStepUpgrade' }, { reason: 'Initializing' }))],
-    { for: 'controller', text: 'the release begins: the old version gets its full size and all traffic first' },
+    {
+      for: 'controller',
+      text: 'the release begins, and waits for the old version to get its full size and all traffic',
+    },
+  ],
+  [
+    'pods of the old version, before the first step, as the controller says it',
+    [beginning('5 ready pods of the old version', false)],
+    { for: 'controller', text: 'the release begins, and waits for 5 ready pods of the old version' },
+  ],
+  [
+    'somebody who mends what keeps it from beginning',
+    [beginning('its owner, who has paused the workload', true)],
+    {
+      for: 'obstacle',
+      text: 'the release is held, and waits for its owner, who has paused the workload',
+      commands: [],
+    },
+  ],
+  [
+    'the same before a resume',
+    [beginning('its owner', true, { strategy: { paused: true, canary: { steps: [{ replicas: 1 }] } } })],
+    { for: 'obstacle' },
   ],
   ['the controller, when it has not begun', [rollout(healthy())], { for: 'controller' }],
   ['the controller, when it does not know the Rollout', [rollout({})], { for: 'controller' }],

@@ -128,6 +128,7 @@ export type Wait = {
     | 'closing'
     | 'decision'
     | 'request'
+    | 'obstacle'
     | 'controller';
   readonly text: string;
   /** For how long already. */

@@ -1,4 +1,6 @@
 import type { Rollout } from '../../api/generated.ts';
+import { readMessage } from '../../release/message.ts';
+import { GRACE } from '../../release/network.ts';
 import { settingsOf } from '../../release/settings.ts';
 import type { SetPicture, StepPicture, Wait, WorkloadPicture } from './picture.ts';
 import type { RolloutStatus } from './rollout-status.ts';
@@ -57,18 +59,23 @@ function stageWaits(stage: Stage, waiting: Waiting): Wait[] {
 
 function releasingWait(waiting: Waiting): Wait {
   const { rollout, status, now } = waiting;
+  const told = readMessage(status.message);
+  if (status.reason === 'Initializing' && told?.isBlocked === true) {
+    return { for: 'obstacle', text: `the release is held, and waits for ${told.waitingFor}`, commands: [] };
+  }
   if (rollout.spec?.strategy.paused === true) {
     return { for: 'resume', text: 'the release is paused', commands: [command(rollout, 'resume')] };
   }
   if (status.reason === 'Initializing') {
-    return controllerWait('the release begins: the old version gets its full size and all traffic first');
+    const what = told?.waitingFor ?? 'the old version to get its full size and all traffic';
+    return controllerWait(`the release begins, and waits for ${what}`);
   }
   switch (status.state) {
-    case 'BeforeStepUpgrade':
     case 'StepUpgrade':
       return podsWait(waiting);
+    case 'BeforeStepUpgrade':
     case 'StepTrafficRouting':
-      return trafficWait(waiting);
+      return trafficWait(waiting, told?.waitingFor);
     case 'StepPaused':
       return pauseWait(waiting);
     case 'StepReady':
@@ -112,13 +119,13 @@ function deadline(rollout: Rollout, { progressTime }: RolloutStatus, now: Date):
   return left === undefined ? {} : { deadline: { secondsLeft: left, onFailure } };
 }
 
-function trafficWait({ rollout, status, now }: Waiting): Wait {
-  const left = graceLeft(rollout, status, now);
-  if (left !== undefined && left > 0) {
-    return { for: 'traffic', text: 'traffic has moved, and has its grace period', secondsLeft: left, commands: [] };
-  }
+/** @param reason what the controller says; what OpenKruise has written says none */
+function trafficWait({ rollout, status, now }: Waiting, reason: string | undefined): Wait {
+  const left = graceLeft(rollout, status, now) ?? 0;
+  const isGrace = reason === GRACE || (reason === undefined && left > 0);
+  const text = `step ${status.step} waits for ${reason ?? (isGrace ? GRACE : 'Services and gateway objects to take on what it says')}`;
+  if (isGrace) return { for: 'traffic', text, secondsLeft: left, commands: [] };
   const seconds = secondsSince(status.stateTime, now);
-  const text = 'Services and gateway objects take on what the step says';
   return { for: 'traffic', text, ...(seconds === undefined ? {} : { seconds }), commands: [] };
 }
 
