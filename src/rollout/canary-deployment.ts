@@ -1,7 +1,7 @@
 import { canaryName, LABELS } from '../api/names.ts';
 import { isMap, type Json, type JsonMap, member, stringAt } from '../json/value.ts';
 import { copiedMetadata } from './copied-metadata.ts';
-import { type Beneficiary, ownMarks } from './made-for.ts';
+import { type Beneficiary, ownMarks, workloadLabel } from './made-for.ts';
 
 /** Labels and annotations that a Rollout puts on pods of the new version (`patchPodTemplateMetadata`). */
 export type PodMetadata = { readonly labels?: JsonMap; readonly annotations?: JsonMap };
@@ -22,7 +22,7 @@ export function canaryDeployment(
 ): JsonMap {
   const spec = isMap(workload['spec']) ? workload['spec'] : {};
   const name = stringAt(workload, 'metadata', 'name') ?? '';
-  const own = { [LABELS.canaryDeployment]: name };
+  const own = { [LABELS.canaryDeployment]: workloadLabel(name) };
   const { labels } = copiedMetadata(workload['metadata']);
   const marks = ownMarks(rollout, 'Deployment', canaryName(name));
   const { paused: _1, template, selector, ...rest } = spec;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { JsonMap } from '../json/value.ts';
-import { madeFor, ownMarks } from './made-for.ts';
+import { madeFor, ownMarks, workloadLabel } from './made-for.ts';
 
 const ROLLOUT = { namespace: 'shop', name: `long-${'x'.repeat(70)}`, uid: 'uid' };
 const KEY = `shop/${ROLLOUT.name}`;
@@ -40,6 +40,15 @@ test.each<[string, string, JsonMap, string | undefined]>([
   ],
 ])('ours or theirs: %s', (_, kind, object, key) => {
   expect(madeFor(object, kind)).toBe(key);
+});
+
+test('a Deployment of ours is known where the name of its workload is too long for a label', () => {
+  const workload = 'x'.repeat(64);
+  const name = `${workload}-canary`;
+  const { labels, annotations } = ownMarks(ROLLOUT, 'Deployment', name);
+  const own = { 'rollouts.kruise.io/canary-deployment': workloadLabel(workload) };
+  expect(own['rollouts.kruise.io/canary-deployment']).toHaveLength(63);
+  expect(madeFor({ namespace: 'shop', name, annotations, labels: { ...labels, ...own } }, 'Deployment')).toBe(KEY);
 });
 
 test('the label holds a value that API servers take', () => {

@@ -35,9 +35,23 @@ export function madeFor(metadata: Json | undefined, kind: string): string | unde
 
 /** A canary Deployment also says whose pods it has: without that it is never taken for one, and never deleted. */
 function isNamedAsOurs(metadata: Json | undefined, kind: string, name: string): boolean {
-  if (kind !== 'Deployment') return name.endsWith(canaryName(''));
-  const workload = stringAt(metadata, 'labels', LABELS.canaryDeployment);
-  return workload !== undefined && name === canaryName(workload);
+  const followed = followedName(name);
+  if (followed === undefined || kind !== 'Deployment') return followed !== undefined;
+  return stringAt(metadata, 'labels', LABELS.canaryDeployment) === workloadLabel(followed);
+}
+
+/** The name of what an object of ours stands beside; undefined for names that none of ours has. */
+export function followedName(name: string): string | undefined {
+  const end = canaryName('');
+  return name.endsWith(end) ? name.slice(0, -end.length) : undefined;
+}
+
+/**
+ * The label value by which pods of a canary Deployment say whose they are, and all that selects them: the name of the
+ * workload, which may be longer than a value may be, cut as that of a Rollout.
+ */
+export function workloadLabel(workloadName: string): string {
+  return rolloutLabel(workloadName);
 }
 
 function parsed(text: string): Json {

@@ -126,15 +126,34 @@ function defaultedService(spec: JsonMap): JsonMap {
 }
 
 /**
- * Refuses what validation refuses of a Deployment, as far as a release may come near it (apis/apps/validation).
+ * Refuses what validation refuses, as far as a release may come near it: of labels, of names of Services, of a Deployment
+ * (apis/apps/validation).
  * @throws ApiError 422
  */
 export function validate(resource: Resource, before: JsonMap | undefined, after: JsonMap): void {
-  if (resource.kind !== 'Deployment') return;
-  const problems = [...deploymentProblems(mapAt(after, 'spec'))];
-  if (before !== undefined && !equal(at(before, ['spec', 'selector']), at(after, ['spec', 'selector'])))
+  const problems = [...metadataProblems(resource, mapAt(after, 'metadata'))];
+  if (resource.kind === 'Deployment') {
+    const template = mapAt(after, 'spec', 'template', 'metadata');
+    problems.push(...deploymentProblems(mapAt(after, 'spec')), ...metadataProblems(resource, template));
+  }
+  if (
+    resource.kind === 'Deployment' &&
+    before !== undefined &&
+    !equal(at(before, ['spec', 'selector']), at(after, ['spec', 'selector']))
+  )
     problems.push('spec.selector: field is immutable');
-  if (problems.length > 0) throw new ApiError(422, 'Invalid', `Deployment is invalid: ${problems.join(', ')}`);
+  if (problems.length > 0) throw new ApiError(422, 'Invalid', `${resource.kind} is invalid: ${problems.join(', ')}`);
+}
+
+/** apimachinery/pkg/util/validation IsValidLabelValue */
+const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+
+function* metadataProblems({ kind }: Resource, metadata: JsonMap): Generator<string> {
+  for (const [key, value] of Object.entries(mapAt(metadata, 'labels')))
+    if (typeof value !== 'string' || !LABEL_VALUE.test(value)) yield `metadata.labels: Invalid value of ${key}`;
+  // Each is a label of a host's name.
+  if (kind === 'Service' && (stringAt(metadata, 'name') ?? '').length > 63)
+    yield 'metadata.name: Invalid value: must be no more than 63 characters';
 }
 
 function* deploymentProblems(spec: JsonMap): Generator<string> {

@@ -1,6 +1,7 @@
 import { canaryName, LABELS, V1ALPHA1, V1BETA1 } from '../../api/names.ts';
 import { at, isMap, type JsonMap, stringAt } from '../../json/value.ts';
 import { styleOf } from '../../rollout/directives.ts';
+import { workloadLabel } from '../../rollout/made-for.ts';
 import { targetsOf } from '../../rollout/targets.ts';
 import { trafficRoutingOf } from '../../rollout/traffic-routing.ts';
 import { mapsAt } from './fields.ts';
@@ -112,7 +113,7 @@ function podParts(
 ): Partial<Record<'canaryDeployments' | 'replicaSets' | 'pods', SelectedPart>> {
   if (workloadPart(rollout)?.kind !== 'Deployment') return {};
   const namespace = namespaceOf(rollout);
-  const labelSelector = `${LABELS.canaryDeployment}=${stringAt(workload, 'metadata', 'name') ?? ''}`;
+  const labelSelector = `${LABELS.canaryDeployment}=${workloadLabel(stringAt(workload, 'metadata', 'name') ?? '')}`;
   return {
     ...(styleOf(asRollout(rollout)) === 'canary'
       ? { canaryDeployments: { apiVersion: 'apps/v1', kind: 'Deployment', namespace, labelSelector } }

@@ -6,7 +6,7 @@ import { type Directive, directiveKey, readDirective } from '../../rewrite/direc
 import { CorruptOriginal, decodeOriginal } from '../../rewrite/original.ts';
 import { ownOf } from '../../rewrite/own-keys.ts';
 import { templateHash } from '../../rewrite/template.ts';
-import { madeFor } from '../../rollout/made-for.ts';
+import { followedName, madeFor } from '../../rollout/made-for.ts';
 import { metadataTexts, type PodMetadata, selectorKeys } from '../../rollout/pod-metadata.ts';
 import { contentOf } from '../seen.ts';
 
@@ -116,9 +116,7 @@ export function deploymentSeen(object: JsonMap): DeploymentSeen {
     resumed: stringAt(metadata, 'annotations', ANNOTATIONS.resume) ?? '',
     selectingLabels: [...selectorKeys(member(spec, 'selector'))],
     canaryOf:
-      madeFor(metadata, 'Deployment') === undefined
-        ? ''
-        : (stringAt(metadata, 'labels', LABELS.canaryDeployment) ?? ''),
+      madeFor(metadata, 'Deployment') === undefined ? '' : (followedName(stringAt(metadata, 'name') ?? '') ?? ''),
     updated: numberAt(status, 'updatedReplicas'),
     available: numberAt(status, 'availableReplicas'),
     total: numberAt(status, 'replicas'),

@@ -1,6 +1,7 @@
 import type { JsonMap } from '../../json/value.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { RESOURCES, type Resource } from '../../kube/resource.ts';
+import { followedName } from '../../rollout/made-for.ts';
 import { encodePodMetadata } from '../../rollout/pod-metadata.ts';
 import { TryAgain } from '../api.ts';
 import type { RolloutIndex } from '../rollout-index.ts';
@@ -123,7 +124,8 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
     );
     const service = (name: string) => {
       naming('Service', '', name);
-      if (name.endsWith(CANARY)) naming('Service', '', name.slice(0, -CANARY.length));
+      const stable = followedName(name);
+      if (stable !== undefined) naming('Service', '', stable);
     };
     const services = watch(
       RESOURCES.service,
@@ -194,8 +196,6 @@ export function openScenes({ watcher, index, clock, queue }: ScenesOptions): Sce
     },
   };
 }
-
-const CANARY = '-canary';
 
 function nameOf(object: JsonMap | undefined): string {
   const metadata = object?.['metadata'];
