@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Json } from '../json/value.ts';
 import { convertRollout } from './conversion.ts';
 import { V1ALPHA1, V1BETA1 } from './names.ts';
 import { validateRollout, violationsText } from './rollout.ts';
@@ -113,4 +114,38 @@ test('a Rollout that is being deleted is held to its frame only', () => {
   const old = changed(BETA, { status: { phase: 'Terminating' }, 'metadata.deletionTimestamp': '2026-01-01T00:00:00Z' });
   expect(text(changed(old, { [`${STEPS}.0.replicas`]: 'x' }), { old })).toBe('');
   expect(text(changed(old, { 'spec.workloadRef.name': 'x' }), { old })).toMatch(/^spec\.workloadRef: cannot change/);
+});
+
+const lowered = (amounts: readonly Json[]): Changes => ({
+  [CANARY]: { steps: amounts.map((replicas) => ({ replicas })) },
+});
+const AT = (step: number, state = 'StepPaused'): Changes => ({
+  status: { phase: 'Progressing', currentStepIndex: step, currentStepState: state },
+});
+
+test.each<[string, Json[], Changes, Json[], string]>([
+  [
+    'to the next step that asks for as many',
+    ['20%', '50%', '100%'],
+    AT(2),
+    ['20%', '30%', '100%'],
+    'spec.strategy.canary.steps[1].replicas: is less than the 50% of the pods that step 2 has brought: they stay, and the release goes on at step 3, the first that asks for as many, without an approval of step 2',
+  ],
+  [
+    'to the last one, where none does',
+    [2, 4, 6],
+    AT(2),
+    [1, 2, 3],
+    'spec.strategy.canary.steps[1].replicas: is less than the 4 pods that step 2 has brought: they stay, and the release goes on at step 3, the last one, without an approval of step 2',
+  ],
+  ['nowhere: the step asks for more', ['20%', '50%', '100%'], AT(2), ['20%', '60%', '100%'], ''],
+  ['nowhere: it is another step', ['20%', '50%', '100%'], AT(1), ['20%', '30%', '100%'], ''],
+  ['nowhere: it is the last step', ['20%', '100%'], AT(2), ['20%', '90%'], ''],
+  ['nowhere: its pods are still to come', ['20%', '50%', '100%'], AT(2, 'StepUpgrade'), ['20%', '30%', '100%'], ''],
+  ['where cannot be told: numbers and percentages', [2, 5, '100%'], AT(2), [2, 3, '100%'], ''],
+  ['nowhere: no release runs', ['20%', '50%', '100%'], { status: { phase: 'Healthy' } }, ['20%', '30%', '100%'], ''],
+])('a release whose step asks for less than it has brought goes on %s', (_title, was, status, is, expected) => {
+  const old = changed(changed(BETA, lowered(was)), status);
+  const found = validateRollout(changed(old, lowered(is)), { old });
+  expect(found).toEqual({ violations: [], warnings: expected === '' ? [] : [expected] });
 });

@@ -5,6 +5,7 @@ import { withDefaults } from './defaults.ts';
 import { Findings } from './findings.ts';
 import type { Rollout } from './generated.ts';
 import { ANNOTATIONS, ON_DELETE, V1BETA1 } from './names.ts';
+import { checkLowered } from './planrules.ts';
 import { checkRoutings } from './routingrules.ts';
 import { isRolloutVersion } from './schema.ts';
 import { checkSteps } from './steprules.ts';
@@ -41,6 +42,7 @@ export function validateRollout(rollout: Json, context: ValidationContext = {}):
   const isDeleted = member(member(rollout, 'metadata'), 'deletionTimestamp') !== undefined;
   if (!isDeleted) checkPlan(view, context, findings);
   if (old !== undefined) checkFrozen(old, view, findings);
+  if (old !== undefined && !isDeleted) checkLowered(old, view, findings);
   return findings;
 }
 

@@ -15,7 +15,7 @@ export type StepLimits = {
 };
 
 /** Pods of the new version after a step: a number, or a percentage of all. */
-type Pods = { readonly unit: 'pods' | '%'; readonly amount: number };
+export type Pods = { readonly unit: 'pods' | '%'; readonly amount: number };
 
 /** OpenKruise's rules for steps, of both versions, and what is clearly a mistake beyond them. */
 export function checkSteps(view: RolloutView, limits: StepLimits, findings: Findings): void {
@@ -68,7 +68,8 @@ function checkReplicas(view: RolloutView, step: StepView, findings: Findings): P
   return undefined;
 }
 
-function podsOf(value: Json | undefined): Pods | undefined {
+/** Reads what a step asks for; undefined where it is neither. */
+export function podsOf(value: Json | undefined): Pods | undefined {
   if (typeof value === 'number' && Number.isInteger(value)) return { unit: 'pods', amount: value };
   const amount = percentOf(value);
   return amount === undefined ? undefined : { unit: '%', amount };
