@@ -15,7 +15,7 @@ import { openShop, type Shop } from './shop.ts';
 import { STYLES, type Style, strategyOf } from './strategies.ts';
 import { type TrafficWatch, watchTraffic } from './traffic.ts';
 
-/** A moment is a kill in the middle of one release; `npm run test:chaos` asks for 100. */
+/** A moment is the kill of a controller in the middle of one release; `npm run test:chaos` asks for 100. */
 const MOMENTS = Number(environment['SLUICE_KILLED_MOMENTS'] ?? 15);
 /** A release takes about so long when nobody is killed, in milliseconds. */
 const RELEASE = 10_000;
@@ -24,6 +24,10 @@ const REPLICAS = 3;
 /** Whose processes end by SIGKILL, all at once. */
 const VICTIMS = ['leader', 'controllers', 'webhooks', 'everything'] as const;
 type Victims = (typeof VICTIMS)[number];
+
+/** What a kill has met a release with: a controller died, or webhooks alone. */
+type Blow = 'controller' | 'webhooks';
+type Met = Readonly<Record<Blow, number>>;
 
 /** What the user does: a new version; and in the middle of its release the old one again, or a third. */
 const WAYS = ['forth', 'back', 'further'] as const;
@@ -39,8 +43,8 @@ type Place = {
   readonly shop: Shop;
   readonly watch: TrafficWatch;
   version: number;
-  /** Where its release stood at the last kill: one that has not moved since is not met a second time. */
-  met: string;
+  /** Where its release stood when it was last met: one that has not moved since is not met so a second time. */
+  readonly met: Record<Blow, string>;
 };
 
 const server = cluster();
@@ -53,7 +57,7 @@ beforeAll(async () => {
     [...STYLES, ...STYLES, ...STYLES].map(async (style) => {
       const strategy = strategyOf(style, { pause: { duration: 1 } });
       const shop = await openShop(server, { strategy, replicas: REPLICAS });
-      return { style, shop, watch: watchTraffic(shop), version: 1, met: '' };
+      return { style, shop, watch: watchTraffic(shop), version: 1, met: { controller: '', webhooks: '' } };
     }),
   );
 });
@@ -64,10 +68,10 @@ afterAll(async () => {
 afterAll(() => expectNoTakenFields(server.client));
 
 test(
-  `killed at ${MOMENTS} random moments of releases, Sluice brings each of them to its end, and no traffic to where no pods are`,
+  `its controller killed at ${MOMENTS} random moments of releases, and its webhooks between them, Sluice brings each release to its end, and no traffic to where no pods are`,
   async () => {
-    let met = 0;
-    for (let round = 1; met < MOMENTS; round++) {
+    let met: Met = { controller: 0, webhooks: 0 };
+    for (let round = 1; met.controller < MOMENTS; round++) {
       const courses = places.map((place) => course(place));
       // The second one meets releases that a new leader has just taken up.
       const kills = [1_000 + random() * RELEASE, random() * RELEASE].map((wait) => ({ wait, victims: any(VICTIMS) }));
@@ -76,11 +80,14 @@ test(
       for (const { wait, victims } of kills) {
         await led();
         await moment(wait);
-        met += await kill(victims);
+        const { blow, count } = await kill(victims);
+        met = { ...met, [blow]: met[blow] + count };
       }
       await Promise.all(ends);
       for (const { shop, watch } of places) expect(watch.problems, shop.namespace).toEqual([]);
-      process.stderr.write(`round ${round}: all ${places.length} have ended, ${met} moments so far\n`);
+      process.stderr.write(
+        `round ${round}: all ${places.length} have ended, ${met.controller} moments so far, and ${met.webhooks} at which only webhooks were killed\n`,
+      );
     }
   },
   60_000 + 30_000 * MOMENTS,
@@ -129,30 +136,40 @@ async function led(): Promise<void> {
   await until('a leader', async () => (await renewed()) !== first && (await isRunning()), 60);
 }
 
-/** @returns how many releases it has met */
-async function kill(victims: Victims): Promise<number> {
-  const names = await podsToKill(victims);
+/** @returns how many releases it has met, and with what */
+async function kill(victims: Victims): Promise<{ readonly blow: Blow; readonly count: number }> {
+  const pods = await podsToKill(victims);
   const statuses = await Promise.all(places.map(({ shop }) => shop.status()));
-  const running = names.filter((name) => processesOf(name).length > 0);
-  if (running.length > 0) signalPods(running, 'SIGKILL');
+  const running = pods.filter(({ name }) => processesOf(name).length > 0);
+  if (running.length > 0)
+    signalPods(
+      running.map(({ name }) => name),
+      'SIGKILL',
+    );
+  const blow = running.some(({ half }) => half === 'controller') ? 'controller' : 'webhooks';
   const met = places.flatMap((place, index) => {
     const status = statuses[index] ?? {};
     const state = stateOf(place.style, status);
     const moved = `${state} ${stringAt(status, 'release', 'startTime')}`;
-    if (running.length === 0 || state === undefined || place.met === moved) return [];
-    place.met = moved;
+    if (running.length === 0 || state === undefined || place.met[blow] === moved) return [];
+    place.met[blow] = moved;
     return [state];
   });
-  process.stderr.write(`SIGKILL of ${victims} (${running.length} of ${names.length} pods ran): ${met.join(', ')}\n`);
-  return met.length;
+  const counts = blow === 'controller' ? '' : '; no moments, since no controller died';
+  process.stderr.write(
+    `SIGKILL of ${victims} (${running.length} of ${pods.length} pods ran): ${met.join(', ')}${counts}\n`,
+  );
+  return { blow, count: met.length };
 }
 
-async function podsToKill(victims: Victims): Promise<string[]> {
-  if (victims === 'leader') return [await leader(server, sluice.namespace)];
+async function podsToKill(victims: Victims): Promise<{ readonly name: string; readonly half: Half }[]> {
+  if (victims === 'leader') return [{ name: await leader(server, sluice.namespace), half: 'controller' }];
   const halves: Half[] =
     victims === 'everything' ? ['controller', 'webhook'] : [victims === 'controllers' ? 'controller' : 'webhook'];
-  const pods = await Promise.all(halves.map((half) => podsOfHalf(server, sluice.namespace, half)));
-  return pods.flat().map(({ name }) => name);
+  const pods = await Promise.all(
+    halves.map(async (half) => (await podsOfHalf(server, sluice.namespace, half)).map(({ name }) => ({ name, half }))),
+  );
+  return pods.flat();
 }
 
 /** Where a release stands, in one word or two; undefined where none runs. */
