@@ -160,6 +160,37 @@ test.each(styles)(
   },
 );
 
+test.each(styles.map(([style]) => style))(
+  '%s: the old template, applied again while traffic moves, leaves the new version its pods until it has no traffic',
+  async (style) => {
+    const [step, trafficRoutings] = [{ traffic: '10%', replicas: 1, pause: {} }, [ROUTING]];
+    const strategy: JsonMap =
+      style === 'blue-green'
+        ? { blueGreen: { steps: [step, { traffic: '100%', replicas: '100%' }], trafficRoutings } }
+        : { canary: { steps: [step], trafficRoutings, enableExtraWorkloadForCanary: style === 'canary' } };
+    let moments = 0;
+    // From the moment in which its first pod is ready, through the grace period, to the pause.
+    for (let tenths = 10; tenths <= 46; tenths += 4) {
+      const spec = { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } };
+      const world = await opened({ strategy, spec, native: { seed: tenths } });
+      world.release('v2');
+      await world.pass(tenths / 10);
+      if (!('web-canary' in world.weights())) continue;
+      moments += 1;
+      const [before, stands] = [world.cluster.story.length, world.stands()];
+      world.release('v1');
+      await world.until('the end', () => world.stands() === 'Healthy');
+      const story = world.cluster.story.slice(before);
+      const home = story.findIndex((line) => line.endsWith('sluice-controller updates VirtualService web'));
+      const gone = story.findIndex((line) => /ReplicaSet \S+: 0, 1 ready/.test(line));
+      const told = `${tenths / 10} s, ${stands}:\n${story.slice(0, 20).join('\n')}`;
+      expect(home, told).toBeGreaterThan(0);
+      if (gone >= 0) expect(gone, told).toBeGreaterThan(home);
+    }
+    expect(moments).toBeGreaterThan(5);
+  },
+);
+
 async function toTheEnd(world: World, version: string, replicas = 10): Promise<void> {
   for (let i = 0; i < 5 && world.stands() !== 'Healthy'; i++) {
     await world.until('a pause or the end', () => /StepPaused|Healthy/.test(world.stands()));
