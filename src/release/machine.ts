@@ -4,11 +4,11 @@ import { reach } from './network.ts';
 import { KEEP, type Observed, type Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
 import { podMetadata } from './pod-metadata.ts';
-import { rest, servedBefore } from './pods.ts';
+import { servedBefore } from './pods.ts';
 import { NO_TRAFFIC, type Outcome, type ReleaseRecord, rolloutIdOf } from './record.ts';
 import { retreat } from './retreat.ts';
 import { settingsOf } from './settings.ts';
-import { inRolling, naturalNext } from './steps.ts';
+import { inRolling, naturalNext, restingPods } from './steps.ts';
 
 export type Phase = 'Initial' | 'Healthy' | 'Progressing' | 'Disabling' | 'Disabled' | 'Terminating';
 
@@ -236,7 +236,7 @@ function initializing(look: Look): Decision {
 
 /** Held by its owner, or after an abort. Rollbacks and other versions are looked at in this state, too (compat W23). */
 function paused(look: Look): Decision {
-  const { observed, record, settings, versions } = look;
+  const { observed, record, settings } = look;
   const isEmpty = observed.workload?.replicas === 0;
   if (isEmpty && record.outcome === undefined) return go({ reason: 'Initializing', state: 'BeforeStepUpgrade' });
   if (record.outcome !== undefined) {
@@ -250,12 +250,9 @@ function paused(look: Look): Decision {
     return stay(look, isEmpty ? retreat(look).wish : {}, { waitingFor, isExpected: true });
   }
   if (!settings.isPaused) return go({ reason: 'InRolling', stateTime: record.stateTime });
-  const { workload, style } = observed;
-  const wish: Partial<Wish> =
-    workload === undefined || style === 'canary' ? {} : { workload: rest(workload, versions) };
   const [current] = observed.gateways.map(({ traffic }) => traffic);
   const network = typeof current === 'object' ? reach({ to: 'split', traffic: current }, look.place) : undefined;
-  return stay(look, merged(network?.wish, wish), {
+  return stay(look, merged(network?.wish, restingPods(look)), {
     waitingFor: 'spec.strategy.paused to be taken back',
     isExpected: true,
     settled: network?.settled,

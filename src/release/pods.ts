@@ -1,3 +1,4 @@
+import type { Style } from '../rewrite/directive.ts';
 import { ROOM_FOR_ALL } from '../rewrite/hold.ts';
 import { NEVER_AVAILABLE } from '../rewrite/workload.ts';
 import type { Observed, ReplicaSet, SetWish, Wish, Workload } from './observed.ts';
@@ -108,14 +109,8 @@ export function towards(
   const old = stable?.desired ?? 0;
   const needed = stableShare === undefined || style === 'blueGreen' ? 0 : neededFor(stableShare, replicas);
   const room = ownRoom(workload);
-  if (stable !== undefined && old < needed - room.unavailable) {
-    // The native controller never scales the old version up: everything stands still while we do.
-    const wish = {
-      workload: { ...rest(workload, versions), still: true as const },
-      sets: [{ name: stable.name, replicas: needed, scaledFor: replicas }],
-    };
-    return { wish, isReached: false, waitingFor: `${needed} pods of the old version`, isShort: false };
-  }
+  const growing = replenished(stableShare, style, workload, versions);
+  if (growing !== undefined) return growing;
   if (comesBack && stable !== undefined && stable.ready < needed - room.unavailable)
     return {
       ...stays(`${needed} ready pods of the old version (${stable.ready} are ready)`),
@@ -134,6 +129,33 @@ export function towards(
   const isShort = next.isShort && beyond === 0 && pods.ready >= bounds.unavailable + bounds.surge;
   const wish: Partial<Wish> = { workload: { paused: false, walk: walkFields(bounds, replicas) } };
   return { wish, isReached: false, waitingFor: isThere ? 'old pods to go' : waitingFor, isShort };
+}
+
+/**
+ * Brings the old version back to the pods that it is to have: those that its share of the traffic needs, or all of them
+ * beside a second set. The native controller never scales it up by itself, nor at a scale that we have answered before it
+ * looked: then its sets have the sum that the bounds at rest ask for. Everything stands still while we do.
+ *
+ * @param stableShare percent of the traffic that the old version needs pods for; undefined where no weights are set.
+ * @returns undefined where it has them.
+ */
+export function replenished(
+  stableShare: number | undefined,
+  style: Style,
+  workload: Workload,
+  versions: Versions,
+): PodsReach | undefined {
+  const { stable } = versions;
+  const { replicas } = workload;
+  const shared = stableShare === undefined ? 0 : neededFor(stableShare, replicas);
+  const needed = style === 'blueGreen' ? replicas : shared;
+  const missing = style === 'blueGreen' ? 0 : ownRoom(workload).unavailable;
+  if (style === 'canary' || stable === undefined || stable.desired >= needed - missing) return undefined;
+  const wish = {
+    workload: { ...rest(workload, versions), still: true as const },
+    sets: [{ name: stable.name, replicas: needed, scaledFor: replicas }],
+  };
+  return { wish, isReached: false, waitingFor: `${needed} pods of the old version`, isShort: false };
 }
 
 /** The workload as it is to stand at rest: scaling then keeps the versions in proportion (design §5). */

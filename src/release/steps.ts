@@ -2,8 +2,9 @@ import { floors, split } from './floors.ts';
 import { joined } from './joining.ts';
 import { type Decision, go, type Look, merged, stay } from './look.ts';
 import { announced, reach } from './network.ts';
+import type { Wish } from './observed.ts';
 import { planHash } from './plan-hash.ts';
-import { backwards, ownRoom, towards } from './pods.ts';
+import { backwards, ownRoom, replenished, rest, towards } from './pods.ts';
 import { NO_TRAFFIC, type StepState } from './record.ts';
 import { atWeight, steersTraffic, toldByLabels, weightOf } from './settings.ts';
 import { carriedBy, neededFor } from './walk.ts';
@@ -159,6 +160,16 @@ function stepPods(look: Look): ReturnType<typeof towards> {
   const share = steersTraffic(settings, step) ? stableShare(look, weightOf(step) ?? 0) : undefined;
   const options = { failureThreshold: settings.failureThreshold, beyond: ANY_NUMBER, comesBack: false };
   return towards(target(record.step), share, observed, versions, options);
+}
+
+/** The pods of a release that its owner has paused: as they are, but for those that the traffic of the old version needs. */
+export function restingPods(look: Look): Partial<Wish> {
+  const { observed, settings, step, record, versions } = look;
+  const { workload, style } = observed;
+  if (workload === undefined || style === 'canary') return {};
+  const { weight } = record.traffic;
+  const share = steersTraffic(settings, step) || weight !== undefined ? stableShare(look, weight ?? 0) : undefined;
+  return replenished(share, style, workload, versions)?.wish ?? { workload: rest(workload, versions) };
 }
 
 /** Rests until the time is over or somebody approves; keeps everything as the step wants it meanwhile. */

@@ -224,6 +224,35 @@ test.each(styles)(
   },
 );
 
+test.each(styles.flatMap(([style]) => ['by a step', 'by its owner'].map((by) => [style, by] as const)))(
+  '%s, paused %s: scaled up, and seen so by us before the native controller, the old version gets the pods for its traffic',
+  async (style, by) => {
+    const steps: JsonMap[] = [{ traffic: '20%', replicas: 1, pause: {} }];
+    const trafficRoutings = [ROUTING];
+    const strategy: JsonMap =
+      style === 'blue-green'
+        ? { blueGreen: { steps: [...steps, { traffic: '100%', replicas: '100%' }], trafficRoutings } }
+        : { canary: { steps, trafficRoutings, enableExtraWorkloadForCanary: style === 'canary' } };
+    const spec = { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } };
+    for (const [before, after] of [
+      [2, 3],
+      [4, 9],
+      [3, 20],
+    ] as const) {
+      const world = await pausedAtStep1({ strategy, spec, replicas: before, native: { seed: after } });
+      if (by === 'by its owner') {
+        world.plan({ ...strategy, paused: true });
+        await world.pass(1);
+      }
+      world.scale(after);
+      // Native controllers act when time passes, ours at once.
+      for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await world.pass(20);
+      expect(trafficProblems({ ...world.traffic(), mayMiss: 0 }), JSON.stringify(world.ready())).toEqual([]);
+    }
+  },
+);
+
 test.each(styles)(
   '%s: scaled to 0 and back the release begins again at step 1, and no pod of the new version comes first',
   async (_, strategy) => {
