@@ -64,7 +64,7 @@ async function play(style: Style, sampled: readonly Sequence[]): Promise<void> {
     stage: stageOf(server, shop, restart),
     ...{ version: 'v1', replicas: REPLICAS, timeout: 0, disturbed: 0 },
   };
-  const watch = watchTraffic(shop, () => performance.now() > situation.disturbed);
+  const watch = watchTraffic(shop, () => (performance.now() > situation.disturbed ? Number.POSITIVE_INFINITY : 0));
   try {
     for (const { actions, ending } of sampled) {
       const log: string[] = [];

@@ -6,7 +6,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { leftAmong } from '../../release/invariants.ts';
 import { takenFields } from '../ownership.ts';
-import type { Shop } from './shop.ts';
+import { type Shop, settingsName } from './shop.ts';
 
 /** What a shop is to be after a release. */
 export type Normal = {
@@ -69,12 +69,13 @@ async function all({ client }: Cluster, { namespace }: Shop): Promise<readonly J
   return (await client.list(RESOURCES.pod, { namespace })).items;
 }
 
-/** What `echoDeployment` writes for another version than v1. */
+/** What `echoDeployment` writes for another version than v1, with that version's settings where there are such. */
 function inVersion(spec: JsonMap, version: string): JsonMap {
   return JSON.parse(
     JSON.stringify(spec)
       .replace('"version":"v1"', `"version":"${version}"`)
-      .replace('"value":"v1"', `"value":"${version}"`),
+      .replace('"value":"v1"', `"value":"${version}"`)
+      .replace(`"${settingsName('v1')}"`, `"${settingsName(version)}"`),
   );
 }
 

@@ -22,8 +22,8 @@ export type ShopOptions = {
   readonly scaledBy?: 'source' | 'autoscaler';
   /** Of Deployment, Service and Rollout; `web` when absent. */
   readonly name?: string;
-  /** Fields of the container. */
-  readonly container?: JsonMap;
+  /** Fields of the container, of any version or of each. */
+  readonly container?: JsonMap | ((version: string) => JsonMap);
   /** Fields of the VirtualService's spec. */
   readonly virtualService?: JsonMap;
   /** What else is in the user's folder. */
@@ -92,6 +92,11 @@ export function virtualServiceOf(name: string, fields: JsonMap = {}): JsonMap {
   };
 }
 
+/** The ConfigMap that pods of a version need to start, where a shop gives each version its own. */
+export function settingsName(version: string): string {
+  return `settings-${version}`;
+}
+
 /** Opens a shop with version v1 running, and waits until it is armed. */
 export async function openShop(cluster: Cluster, options: ShopOptions): Promise<Shop> {
   const { client } = cluster;
@@ -101,7 +106,8 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
   const namespace = options.namespace ?? (await cluster.namespace());
   const place = { namespace, name };
   const deployment = (version: string): JsonMap => {
-    const made = echoDeployment({ name, version, replicas, container }) as JsonMap;
+    const fields = typeof container === 'function' ? container(version) : container;
+    const made = echoDeployment({ name, version, replicas, container: fields }) as JsonMap;
     const { replicas: number = null, ...spec } = made['spec'] as JsonMap;
     return { ...made, spec: { ...spec, ...(scaledBy === 'source' ? { replicas: number } : {}), ...options.spec } };
   };
@@ -175,15 +181,7 @@ export async function openShop(cluster: Cluster, options: ShopOptions): Promise<
       }
       return counts;
     },
-    async weights() {
-      const rules = at(await shop.gateway(), ['spec', 'http']);
-      const routes = (isList(rules) ? rules : []).map((rule) => {
-        const route = member(rule, 'route');
-        return (isList(route) ? route : []).map(weight);
-      });
-      const own = routes.find((route) => route.some(([host]) => host === name || host === `${name}-canary`));
-      return Object.fromEntries(own ?? []);
-    },
+    weights: async () => weightsIn(await shop.gateway(), name),
     async traffic() {
       const weights = await shop.weights();
       const slices = await all(RESOURCES.endpointSlice);
@@ -275,6 +273,17 @@ function readyIn(
     sums[version] = (sums[version] ?? 0) + 1;
   }
   return sums;
+}
+
+/** Weights by Service in the rule of a VirtualService that leads to this one; an only destination has 100. */
+export function weightsIn(gateway: JsonMap, name: string): Record<string, number> {
+  const rules = at(gateway, ['spec', 'http']);
+  const routes = (isList(rules) ? rules : []).map((rule) => {
+    const route = member(rule, 'route');
+    return (isList(route) ? route : []).map(weight);
+  });
+  const own = routes.find((route) => route.some(([host]) => host === name || host === `${name}-canary`));
+  return Object.fromEntries(own ?? []);
 }
 
 function weight(destination: Json): [string, number] {

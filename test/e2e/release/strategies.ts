@@ -14,18 +14,23 @@ export type StrategyOptions = {
 };
 
 /** A strategy of each style for a few replicas: one pod, half of the pods, all of them. */
-export function strategyOf(style: Style, options: StrategyOptions): JsonMap {
-  const { pause, scaleDownDelaySeconds = 1 } = options;
-  const trafficRoutings = [options.routing ?? routing];
+export function strategyOf(style: Style, { pause, last, ...others }: StrategyOptions): JsonMap {
   const steps = [
     { traffic: '20%', replicas: 1, pause },
     { traffic: '50%', replicas: '50%', pause },
   ];
-  if (style === 'blue-green') {
-    const all = { traffic: '100%', replicas: '100%', pause };
-    return { blueGreen: { steps: [...steps, all], trafficRoutings, scaleDownDelaySeconds } };
-  }
-  const whole = options.last === 'half' ? steps : [...steps, { replicas: '100%' }];
+  const all = style === 'blue-green' ? { traffic: '100%', replicas: '100%', pause } : { replicas: '100%' };
+  return withSteps(style, last === 'half' && style !== 'blue-green' ? steps : [...steps, all], others);
+}
+
+/** A strategy of each style with these steps. */
+export function withSteps(
+  style: Style,
+  steps: readonly JsonMap[],
+  { routing: by = routing, scaleDownDelaySeconds = 1 }: Omit<StrategyOptions, 'pause' | 'last'> = {},
+): JsonMap {
+  const trafficRoutings = [by];
+  if (style === 'blue-green') return { blueGreen: { steps, trafficRoutings, scaleDownDelaySeconds } };
   const extra = style === 'canary' ? { enableExtraWorkloadForCanary: true } : {};
-  return { canary: { steps: whole, trafficRoutings, ...extra } };
+  return { canary: { steps, trafficRoutings, ...extra } };
 }

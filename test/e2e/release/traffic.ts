@@ -13,17 +13,22 @@ export type TrafficWatch = {
   stop(): Promise<void>;
 };
 
-/** @param isCalm whether pods may be counted on now: nobody has just deleted one, or asked for more */
-export function watchTraffic(shop: Shop, isCalm: () => boolean = () => true): TrafficWatch {
+/**
+ * @param counted on how many replicas traffic may count now, of those that are asked for: pods that somebody has just
+ * asked for take their time, and of those that somebody has deleted or broken none count (0)
+ */
+export function watchTraffic(shop: Shop, counted: () => number = () => Number.POSITIVE_INFINITY): TrafficWatch {
   const problems: string[] = [];
   const stopping = new AbortController();
   let looks = 0;
   const look = async () => {
-    const wasCalm = isCalm();
+    const before = counted();
     const seen = await shop.traffic();
-    if (seen === 'moving' || !wasCalm || !isCalm()) return;
+    if (seen === 'moving') return;
+    const replicas = Math.min(seen.replicas, before, counted());
+    if (replicas === 0 && seen.replicas > 0) return;
     looks += 1;
-    const found = trafficProblems(seen, shop.name);
+    const found = trafficProblems({ ...seen, replicas }, shop.name);
     if (found.length > 0)
       problems.push(
         `${new Date().toISOString()} in ${await shop.stands()}: ${found.join('; ')} ${JSON.stringify(seen)}`,
