@@ -4,11 +4,17 @@ export type EchoOptions = {
   readonly replicas: number;
   /** Further fields of the container. */
   readonly container?: object;
+  /** A ConfigMap whose keys are files below `/etc/<its name>`. */
+  readonly configMap?: string | undefined;
 };
 
 /** A Deployment of the image `echo`: labels `app` and `version` on its pods, port 8080, at least 0 pods missing. */
-export function echoDeployment({ name, version, replicas, container: further }: EchoOptions): object {
+export function echoDeployment({ name, version, replicas, container: further, configMap }: EchoOptions): object {
   const labels = { app: name, version };
+  const files = (configMap === undefined ? [] : [configMap]).map((file) => ({
+    mount: { name: file, mountPath: `/etc/${file}` },
+    volume: { name: file, configMap: { name: file } },
+  }));
   const container = {
     name: 'echo',
     image: 'echo',
@@ -18,7 +24,7 @@ export function echoDeployment({ name, version, replicas, container: further }: 
     ],
     ports: [{ name: 'http', containerPort: 8080 }],
     readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 1 },
-    volumeMounts: [{ name: 'podinfo', mountPath: '/etc/podinfo' }],
+    volumeMounts: [{ name: 'podinfo', mountPath: '/etc/podinfo' }, ...files.map(({ mount }) => mount)],
     ...further,
   };
   const item = { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } };
@@ -35,7 +41,7 @@ export function echoDeployment({ name, version, replicas, container: further }: 
         spec: {
           terminationGracePeriodSeconds: 5,
           containers: [container],
-          volumes: [{ name: 'podinfo', downwardAPI: { items: [item] } }],
+          volumes: [{ name: 'podinfo', downwardAPI: { items: [item] } }, ...files.map(({ volume }) => volume)],
         },
       },
     },

@@ -6,7 +6,7 @@ import { until } from '../../cluster/until.ts';
 import { plugin } from '../commands/plugin.ts';
 import { type Installed, installSluice } from '../installed.ts';
 import { expectNoTakenFields } from '../ownership.ts';
-import { type History, historyOf } from './history.ts';
+import { type History, type Moment, momentsOf, record } from './history.ts';
 import { openShopInStep1, type Shop, type ShopOptions, VIRTUAL_SERVICE } from './shop.ts';
 
 const server = cluster();
@@ -22,39 +22,39 @@ afterAll(() => expectNoTakenFields(server.client));
 
 type Size = { readonly version: string; readonly desired: number };
 
-/** A shop in step 1, and what its traffic and its sets of pods go through from there. */
-type Watched = {
-  readonly shop: Shop;
-  readonly traffic: History<'to both' | 'to one'>;
-  readonly sizes: History<Size>;
-};
+/** A shop in step 1, and what its gateway object and its sets of pods go through from there. */
+type Watched = { readonly shop: Shop; readonly history: History };
 
 async function open(options: Partial<ShopOptions> = {}): Promise<Watched> {
   const shop = await openShopInStep1(server, options);
-  const { namespace } = shop;
-  const traffic = await historyOf(client, VIRTUAL_SERVICE, namespace, (object) =>
-    JSON.stringify(object['spec']).includes('web-canary') ? 'to both' : 'to one',
+  const history = await record(client, shop.namespace, [VIRTUAL_SERVICE, RESOURCES.replicaSet]);
+  onTestFinished(async () => void (await history.stop()));
+  return { shop, history };
+}
+
+function traffic({ history }: Watched): Moment<'to both' | 'to one'>[] {
+  return momentsOf(history.changes(), VIRTUAL_SERVICE, ({ spec }) =>
+    JSON.stringify(spec).includes('web-canary') ? 'to both' : 'to one',
   );
-  const sizes = await historyOf(client, RESOURCES.replicaSet, namespace, ({ spec }) => ({
+}
+
+function sizes({ history }: Watched): Moment<Size>[] {
+  return momentsOf(history.changes(), RESOURCES.replicaSet, ({ spec }) => ({
     version: stringAt(spec, 'template', 'metadata', 'labels', 'version') ?? '',
     desired: Number(member(spec, 'replicas')),
   }));
-  onTestFinished(async () => {
-    await traffic.close();
-    await sizes.close();
-  });
-  return { shop, traffic, sizes };
 }
 
 const IN_STEP_1: Record<string, number> = { v1: 4, v2: 1 };
 
 /** Pods of no version became more or fewer before the new one was without traffic. */
-function expectTrafficFirst({ traffic, sizes }: Watched): void {
-  const back = traffic.moments.find(({ value }) => value === 'to one');
-  const resized = sizes.moments.find(({ value: { version, desired } }) => desired !== IN_STEP_1[version]);
-  expect(traffic.moments[0]?.value).toBe('to both');
-  expect(back?.place).toBeDefined();
-  expect(back?.place).toBeLessThan(resized?.place ?? Number.POSITIVE_INFINITY);
+function expectTrafficFirst(watched: Watched): void {
+  const [first, ...later] = traffic(watched);
+  const back = later.find(({ value }) => value === 'to one');
+  const resized = sizes(watched).find(({ value: { version, desired } }) => desired !== IN_STEP_1[version]);
+  expect(first?.value).toBe('to both');
+  expect(back?.revision).toBeDefined();
+  expect(back?.revision).toBeLessThan(resized?.revision ?? Number.POSITIVE_INFINITY);
 }
 
 async function remove({ namespace }: Shop): Promise<void> {
@@ -196,13 +196,14 @@ test('held, and resumed: the version that is held comes out natively, and nothin
 });
 
 test('deleted and created again, the release goes on: no further pod of the new version comes before it is approved', async () => {
-  const { shop, sizes } = await open();
+  const watched = await open();
+  const { shop } = watched;
   await remove(shop);
   await create(shop);
   await shop.reaches(1, 'StepPaused');
   expect(await shop.weights()).toEqual({ web: 80, 'web-canary': 20 });
   expect(await shop.pods()).toEqual({ v1: { desired: 4, ready: 4 }, v2: { desired: 1, ready: 1 } });
-  const all = sizes.moments.map(({ value }) => value);
+  const all = sizes(watched).map(({ value }) => value);
   expect(all.filter(({ version, desired }) => version === 'v1' && desired < 4)).toEqual([]);
   expect(all.filter(({ version, desired }) => version === 'v2' && desired > 1)).toEqual([]);
   await shop.approve();

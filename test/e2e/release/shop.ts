@@ -24,6 +24,8 @@ export type ShopOptions = {
   readonly name?: string;
   /** Fields of the container, of any version or of each. */
   readonly container?: JsonMap | ((version: string) => JsonMap);
+  /** A ConfigMap whose keys are files of the container, below `/etc/<its name>`. */
+  readonly configMap?: string;
   /** Fields of the VirtualService's spec. */
   readonly virtualService?: JsonMap;
   /** What else is in the user's folder. */
@@ -101,13 +103,13 @@ export function settingsName(version: string): string {
 export async function openShop(cluster: Cluster, options: ShopOptions): Promise<Shop> {
   const { client } = cluster;
   const { name = 'web', replicas = 4, scaledBy = 'source', beside = [] } = options;
-  const { container = {}, gateway: routes = virtualService.source } = options;
+  const { container = {}, configMap, gateway: routes = virtualService.source } = options;
   const gateway: JsonMap = { ...routes, spec: { ...(routes['spec'] as JsonMap), ...options.virtualService } };
   const namespace = options.namespace ?? (await cluster.namespace());
   const place = { namespace, name };
   const deployment = (version: string): JsonMap => {
     const fields = typeof container === 'function' ? container(version) : container;
-    const made = echoDeployment({ name, version, replicas, container: fields }) as JsonMap;
+    const made = echoDeployment({ name, version, replicas, container: fields, configMap }) as JsonMap;
     const { replicas: number = null, ...spec } = made['spec'] as JsonMap;
     return { ...made, spec: { ...spec, ...(scaledBy === 'source' ? { replicas: number } : {}), ...options.spec } };
   };

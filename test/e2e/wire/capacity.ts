@@ -1,7 +1,7 @@
 import { at, isList, isMap, type Json, type JsonMap, member, stringAt } from '../../../src/json/value.ts';
 import type { KubeObject } from '../../../src/kube/client.ts';
 import { neededFor } from '../../../src/release/walk.ts';
-import { type Change, isReady, versionOf } from './history.ts';
+import type { Change } from '../release/history.ts';
 
 /** A moment at which a Service had fewer ready pods than its share of the traffic needs. */
 export type Shortfall = {
@@ -70,4 +70,18 @@ function isSelected(pod: JsonMap, selector: Json | undefined): boolean {
 
 function listed(value: Json | undefined): readonly Json[] {
   return isList(value) ? value : [];
+}
+
+export function versionOf(pod: JsonMap): string | undefined {
+  return stringAt(pod, 'metadata', 'labels', 'version');
+}
+
+/** A pod that was deleted is no endpoint any more, ready or not. */
+export function isReady(pod: JsonMap): boolean {
+  const ready = listed(at(pod, ['status', 'conditions'])).find((each) => member(each, 'type') === 'Ready');
+  return member(ready, 'status') === 'True' && !isEnding(pod);
+}
+
+export function isEnding(pod: JsonMap): boolean {
+  return at(pod, ['metadata', 'deletionTimestamp']) !== undefined;
 }

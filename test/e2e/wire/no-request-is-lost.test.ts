@@ -1,97 +1,250 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JsonMap } from '../../../src/json/value.ts';
-import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { type Mesh, startMesh } from '../../cluster/mesh/mesh.ts';
-import { type Installed, installSluice } from '../installed.ts';
-import { routing, type Shop } from '../release/shop.ts';
-import { withoutLoss } from './watched.ts';
+import { until } from '../../cluster/until.ts';
+import { routingOf, type Shop } from '../release/shop.ts';
+import { STYLES, type Style } from '../release/strategies.ts';
+import { front } from './front.ts';
+import { type Play, withoutLoss } from './watched.ts';
 
-const server = cluster();
-let mesh: Mesh;
-let sluice: Installed;
+const { server, mesh } = front();
 
-beforeAll(async () => {
-  mesh = await startMesh(server);
-  sluice = await installSluice(server);
-});
-afterAll(async () => {
-  await sluice?.uninstall();
-  await mesh?.stop();
-});
-
-const STEPS: JsonMap[] = [
-  { traffic: '20%', replicas: '25%', pause: {} },
-  { traffic: '50%', replicas: '50%', pause: {} },
-  { replicas: '100%' },
-];
-const STYLES: Record<string, JsonMap> = {
-  partition: { canary: { steps: STEPS, trafficRoutings: [routing] } },
-  canary: { canary: { enableExtraWorkloadForCanary: true, steps: STEPS, trafficRoutings: [routing] } },
-  'blue-green': {
-    blueGreen: {
-      steps: [
-        { replicas: '50%', traffic: '20%', pause: {} },
-        { replicas: '100%', traffic: '100%', pause: {} },
-      ],
-      trafficRoutings: [routing],
-      scaleDownDelaySeconds: 2,
-    },
-  },
+/** What a story says of the Rollout, for a style. */
+type Plan = {
+  readonly steps: readonly JsonMap[];
+  readonly graceSeconds: number;
+  readonly scaleDownDelaySeconds: number;
 };
 
+function strategyOf(style: Style, { steps, graceSeconds, scaleDownDelaySeconds }: Plan): JsonMap {
+  const common: JsonMap = { steps, trafficRoutings: [routingOf('web', 'web', graceSeconds)] };
+  if (style === 'blue-green') return { blueGreen: { ...common, scaleDownDelaySeconds } };
+  return { canary: style === 'canary' ? { ...common, enableExtraWorkloadForCanary: true } : common };
+}
+
+const pause: JsonMap = {};
+
+/** Two pauses with traffic on the way to the whole. */
+function forth(style: Style): Plan {
+  const steps: Record<Style, JsonMap[]> = {
+    partition: [
+      { traffic: '20%', replicas: '25%', pause },
+      { traffic: '50%', replicas: '50%', pause },
+      { replicas: '100%' },
+    ],
+    canary: [
+      { traffic: '20%', replicas: '25%', pause },
+      { traffic: '50%', replicas: '50%', pause },
+      { replicas: '100%' },
+    ],
+    'blue-green': [
+      { traffic: '20%', replicas: '50%', pause },
+      { traffic: '100%', replicas: '100%', pause },
+    ],
+  };
+  return { steps: steps[style], graceSeconds: 1, scaleDownDelaySeconds: 2 };
+}
+
+/** Most of what traffic holds in place lasts for the grace period: long enough to come in the middle of it. */
+const graceSeconds = 3;
+/** Longer than any story. */
+const scaleDownDelaySeconds = 600;
+
+/** Step 2 leaves traffic alone, so that it has to go home before; what comes after takes as much as the style allows. */
+function alternating(style: Style): Plan {
+  const most = style === 'blue-green' ? '100%' : '50%';
+  const steps = [
+    { traffic: '20%', replicas: '25%', pause },
+    { replicas: '50%', pause },
+    { traffic: most, replicas: most, pause },
+  ];
+  return { steps, graceSeconds, scaleDownDelaySeconds };
+}
+
+/** After its only step the release ends with traffic that has to find its way. */
+function closing(style: Style): Plan {
+  const most = style === 'blue-green' ? '100%' : '50%';
+  return { steps: [{ traffic: most, replicas: most, pause }], graceSeconds, scaleDownDelaySeconds };
+}
+
+function jumpTo3({ shop }: Play): Promise<void> {
+  return shop.request({ nextStepIndex: 3 });
+}
+
+function ask({ shop }: Play, request: 'abort' | 'retry'): Promise<void> {
+  return shop.request({}, { request });
+}
+
+/** A pod of the new version is there, and not ready. */
+async function isAwaited(shop: Shop): Promise<void> {
+  await until('a pod of the new version that is not ready', async () => {
+    const { desired = 0, ready = 0 } = (await shop.pods())['v2'] ?? {};
+    return desired > ready;
+  });
+}
+
+const GOING_BACK = 'Rollback Cancelling FinalisingStepRouteTrafficToStable';
+const IS_BACK = 'Rollback Completed';
+
 /** Approves both pauses, from the first on. */
-async function onToTheEnd(shop: Shop): Promise<void> {
-  await shop.reaches(1, 'StepPaused', 60);
+async function onToTheEnd({ shop, stands }: Play): Promise<void> {
+  await stands('StepPaused 1');
   await shop.approve();
-  await shop.reaches(2, 'StepPaused', 60);
+  await stands('StepPaused 2');
   await shop.approve();
   await shop.ends('Success', 90);
 }
 
-const STORIES: Record<string, (shop: Shop) => Promise<void>> = {
-  async 'a whole release'(shop) {
-    await shop.release('v2');
-    await onToTheEnd(shop);
+type Story = { readonly plan: (style: Style) => Plan; readonly tell: (play: Play, style: Style) => Promise<void> };
+
+const STORIES: Record<string, Story> = {
+  'the old version again at the end: in the delay or while traffic goes home, and after that': {
+    plan: closing,
+    async tell(play, style) {
+      const { shop, gate, apply, stands } = play;
+      const isBlueGreen = style === 'blue-green';
+      await apply('v2', 'Healthy');
+      await stands('StepPaused 1');
+      await shop.approve();
+      const first = isBlueGreen ? 'FinalisingStepRouteTrafficToNew' : 'FinalisingStepRouteTrafficToStable';
+      await apply('v1', `Success Finalising ${first}`);
+      await apply('v2', IS_BACK);
+      await stands('StepPaused 1');
+      if (isBlueGreen) {
+        // The old set is gone when traffic goes to Services that select both versions.
+        await shop.plan(strategyOf(style, { ...closing(style), scaleDownDelaySeconds: 1 }));
+        await shop.approve();
+        await apply('v1', 'Success Finalising FinalisingStepRouteTrafficToStable');
+      } else {
+        // The native rollout waits for its first pod.
+        await gate.hold('v2');
+        await shop.approve();
+        await stands('Success Finalising ResumeWorkload');
+        await isAwaited(shop);
+        await apply('v1', 'Success Finalising ResumeWorkload');
+      }
+      await stands(IS_BACK);
+    },
   },
-  async 'the old version again in each pause'(shop) {
-    await shop.release('v2');
-    await shop.reaches(1, 'StepPaused', 60);
-    await shop.release('v1');
-    await shop.ends('Rollback', 60);
-    await shop.release('v2');
-    await shop.reaches(1, 'StepPaused', 60);
-    await shop.approve();
-    await shop.reaches(2, 'StepPaused', 60);
-    await shop.release('v1');
-    await shop.ends('Rollback', 60);
+  'another version while one goes back, and the old version while a third one waits for that': {
+    plan: alternating,
+    async tell(play) {
+      const { gate, apply, stands } = play;
+      await apply('v2', 'Healthy');
+      await stands('StepPaused 1');
+      await jumpTo3(play);
+      await stands('StepPaused 3');
+      // Where old pods have gone, traffic cannot go back before they are ready.
+      await gate.hold('v1');
+      await apply('v1', 'StepPaused 3');
+      await apply('v2', GOING_BACK);
+      await gate.open();
+      await apply('v3', 'StepPaused 1');
+      await apply('v1', 'Initializing');
+      await stands(IS_BACK);
+    },
   },
-  async 'a third version in the place of the second'(shop) {
-    await shop.release('v2');
-    await shop.reaches(1, 'StepPaused', 60);
-    await shop.approve();
-    await shop.reaches(2, 'StepPaused', 60);
-    await shop.release('v3');
-    await onToTheEnd(shop);
+  'the old version again when the release is held by an abort, and when a second one goes back': {
+    plan: alternating,
+    async tell(play) {
+      const { apply, stands } = play;
+      await apply('v2', 'Healthy');
+      await stands('StepTrafficRouting 1');
+      await ask(play, 'abort');
+      await apply('v1', 'Abort Paused');
+      await apply('v2', IS_BACK);
+      await stands('StepPaused 1');
+      await ask(play, 'abort');
+      await stands('Abort Paused');
+      await ask(play, 'retry');
+      await stands('StepTrafficRouting 1');
+      await ask(play, 'abort');
+      await apply('v1', 'Abort Cancelling FinalisingStepRouteTrafficToStable');
+      await stands(IS_BACK);
+    },
   },
-  async 'fewer replicas in the middle'(shop) {
-    await shop.release('v2');
-    await shop.reaches(1, 'StepPaused', 60);
-    succeeded(await server.kubectl(['scale', 'deployment/web', '--replicas=3', '-n', shop.namespace]));
-    await shop.approve();
-    await shop.reaches(2, 'StepPaused', 60);
-    succeeded(await server.kubectl(['scale', 'deployment/web', '--replicas=2', '-n', shop.namespace]));
-    await shop.approve();
-    await shop.ends('Success', 90);
+  'the old version again while pods of a later step are not ready, and while its owner pauses the release': {
+    plan: alternating,
+    async tell(play, style) {
+      const { shop, gate, apply, stands } = play;
+      await apply('v2', 'Healthy');
+      await stands('StepPaused 1');
+      await gate.hold('v2');
+      await jumpTo3(play);
+      await stands('StepUpgrade 3');
+      await isAwaited(shop);
+      await apply('v1', 'StepUpgrade 3');
+      await gate.open();
+      await apply('v2', IS_BACK);
+      await stands('StepPaused 1');
+      await jumpTo3(play);
+      await stands('StepTrafficRouting 3');
+      await shop.plan({ ...strategyOf(style, alternating(style)), paused: true });
+      await apply('v1', 'Paused');
+      await stands(IS_BACK);
+    },
+  },
+  'the old version again while traffic moves, and while it goes home for a step without': {
+    plan: alternating,
+    async tell(play) {
+      const { shop, apply, stands } = play;
+      await apply('v2', 'Healthy');
+      await apply('v1', 'StepTrafficRouting 1');
+      await apply('v2', IS_BACK);
+      await stands('StepPaused 1');
+      await shop.approve();
+      await apply('v1', 'BeforeStepUpgrade 2');
+      await stands(IS_BACK);
+    },
+  },
+  'the old version again in each pause': {
+    plan: forth,
+    async tell({ shop, apply, stands }) {
+      await apply('v2', 'Healthy');
+      await apply('v1', 'StepPaused 1');
+      await apply('v2', IS_BACK);
+      await stands('StepPaused 1');
+      await shop.approve();
+      await apply('v1', 'StepPaused 2');
+      await stands(IS_BACK);
+    },
+  },
+  'a third version in the place of the second': {
+    plan: forth,
+    async tell(play) {
+      const { shop, apply, stands } = play;
+      await apply('v2', 'Healthy');
+      await stands('StepPaused 1');
+      await shop.approve();
+      await apply('v3', 'StepPaused 2');
+      await onToTheEnd(play);
+    },
+  },
+  'fewer replicas in the middle': {
+    plan: forth,
+    async tell({ shop, apply, stands }) {
+      await apply('v2', 'Healthy');
+      await stands('StepPaused 1');
+      await shop.scale(3);
+      await shop.approve();
+      await stands('StepPaused 2');
+      await shop.scale(2);
+      await shop.approve();
+      await shop.ends('Success', 90);
+    },
+  },
+  'a whole release': {
+    plan: forth,
+    async tell(play) {
+      await play.apply('v2', 'Healthy');
+      await onToTheEnd(play);
+    },
   },
 };
 
-describe.each(Object.entries(STYLES))('%s', (_style, strategy) => {
-  test.concurrent.each(Object.entries(STORIES))(
-    'no request is lost: %s',
-    { timeout: 300_000 },
-    async (_name, story) => {
-      const outcome = await withoutLoss({ cluster: server, mesh }, { strategy, replicas: 4 }, story);
-      expect(outcome.versions['v1']).toBeGreaterThan(0);
-    },
-  );
+describe.concurrent.each(STYLES)('%s', (style) => {
+  test.each(Object.entries(STORIES))('no request is lost: %s', { timeout: 300_000 }, async (_name, { plan, tell }) => {
+    const strategy = strategyOf(style, plan(style));
+    const outcome = await withoutLoss({ server, mesh }, { strategy, replicas: 4 }, (play) => tell(play, style));
+    expect(outcome.versions['v1']).toBeGreaterThan(0);
+  });
 });

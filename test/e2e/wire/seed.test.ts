@@ -1,26 +1,14 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type JsonMap, member } from '../../../src/json/value.ts';
 import { RESOURCES } from '../../../src/kube/resource.ts';
-import { cluster, succeeded } from '../../cluster/cluster.ts';
-import { type Mesh, startMesh } from '../../cluster/mesh/mesh.ts';
+import { succeeded } from '../../cluster/cluster.ts';
 import { CHECKOUT } from '../../cluster/settings.ts';
 import { until } from '../../cluster/until.ts';
-import { type Installed, installSluice } from '../installed.ts';
+import { front } from './front.ts';
 import { type Outcome, sendAll, startLoad, type Target } from './load.ts';
 
-const server = cluster();
-let mesh: Mesh;
-let sluice: Installed;
-
-beforeAll(async () => {
-  mesh = await startMesh(server);
-  sluice = await installSluice(server);
-});
-afterAll(async () => {
-  await sluice?.uninstall();
-  await mesh?.stop();
-});
+const { server, mesh } = front();
 
 /** The example's own objects, word for word. */
 const FIXTURES = ['virtualservice', 'destinationrule', 'rollout'].map((name) =>
@@ -98,14 +86,15 @@ test('the seed’s two steps on the wire: 20 % of the requests, then every reque
   const rollout = { namespace, name: 'rollouts-demo' };
   await server.apply(
     namespace,
-    mesh.gateway('nginx-gateway'),
+    mesh().gateway('nginx-gateway'),
     page('base'),
     page('canary'),
     deployment('base'),
     SERVICE,
   );
   succeeded(await server.kubectl(['apply', '-n', namespace, ...FIXTURES.flatMap((file) => ['-f', file])]));
-  const target: Target = { address: mesh.host, port: mesh.port, host: 'nginx.example' };
+  const { host: address, port } = mesh();
+  const target: Target = { address, port, host: 'nginx.example' };
   const withHeader: Target = { ...target, headers: CANARY };
   await until('the gateway to lead to the base version, and the Rollout to be armed', async () => {
     const { versions, failures } = await ask(target, 10);

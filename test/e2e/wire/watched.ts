@@ -2,14 +2,28 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { JsonMap } from '../../../src/json/value.ts';
-import type { Cluster } from '../../cluster/cluster.ts';
-import type { Mesh } from '../../cluster/mesh/mesh.ts';
+import { RESOURCES, type Resource } from '../../../src/kube/resource.ts';
 import { until } from '../../cluster/until.ts';
-import { openShop, type Shop, type ShopOptions } from '../release/shop.ts';
+import { type Change, record } from '../release/history.ts';
+import { openShop, type Shop, type ShopOptions, VIRTUAL_SERVICE } from '../release/shop.ts';
 import { echoVersion } from './answers.ts';
 import { shortfalls } from './capacity.ts';
-import { type Change, record, timeline } from './history.ts';
+import type { Front } from './front.ts';
+import { GATE, type Gate, gateOf, startupProbe } from './gate.ts';
 import { type Failure, type Outcome, sendAll, startLoad } from './load.ts';
+import { placeOf, turns } from './places.ts';
+import { timeline } from './timeline.ts';
+
+const KINDS: readonly Resource[] = [
+  RESOURCES.deployment,
+  RESOURCES.service,
+  RESOURCES.pod,
+  VIRTUAL_SERVICE,
+  RESOURCES.replicaSet,
+  RESOURCES.endpointSlice,
+  RESOURCES.rollout,
+  RESOURCES.event,
+];
 
 const PER_SECOND = 50;
 /** How far around a failure the timeline is shown. */
@@ -20,7 +34,7 @@ const MOST_LINES = 120;
  * As pods behind a gateway are told to end: they go on serving while it gets to know that they are going (Kubernetes'
  * sleep action), which takes the gateway's control plane some hundred milliseconds.
  */
-const container: JsonMap = { lifecycle: { preStop: { sleep: { seconds: 2 } } } };
+const container: JsonMap = { startupProbe, lifecycle: { preStop: { sleep: { seconds: 2 } } } };
 
 /**
  * Nothing is tried twice. Istio's default would try a request two times more at another pod where no connection came
@@ -28,29 +42,41 @@ const container: JsonMap = { lifecycle: { preStop: { sleep: { seconds: 2 } } } }
  */
 const ONCE: JsonMap = { name: 'web', route: [{ destination: { host: 'web' } }], retries: { attempts: 0 } };
 
+/** What a story is told with. */
+export type Play = {
+  readonly shop: Shop;
+  readonly gate: Gate;
+  /** Waits until the release stands there (see `placeOf`). */
+  stands(place: string): Promise<void>;
+  /** Waits until the release stands there, and applies this version. */
+  apply(version: string, place: string): Promise<void>;
+};
+
 /**
- * Opens a shop behind the gateway, sends it 50 requests a second as long as `story` takes, and holds that none was lost
- * and that no version ever had fewer ready pods than its share of the traffic needs. Pods may not be missing (the
- * Deployment's maxUnavailable is 0).
+ * Opens a shop behind the gateway, sends it 50 requests a second as long as `story` takes, and holds that none was lost,
+ * that no version ever had fewer ready pods than its share of the traffic needs (none may be missing: the Deployment's
+ * maxUnavailable is 0), and that the release stood where the story says in the very moment in which a version came.
  */
 export async function withoutLoss(
-  { cluster, mesh }: { readonly cluster: Cluster; readonly mesh: Mesh },
+  { server, mesh }: Front,
   options: ShopOptions,
-  story: (shop: Shop) => Promise<void>,
+  story: (play: Play) => Promise<void>,
 ): Promise<Outcome> {
-  const namespace = await cluster.namespace();
+  const namespace = await server.namespace();
   const host = `${namespace}.example`;
+  const { gateway, port, host: address, log } = mesh();
   const virtualService: JsonMap = { hosts: [host], gateways: ['web'], http: [ONCE] };
-  const beside = [mesh.gateway('web')];
-  const shop = await openShop(cluster, { ...options, namespace, container, virtualService, beside });
-  const target = { address: mesh.host, port: mesh.port, host };
+  const behind = { namespace, container, configMap: GATE.metadata.name, virtualService };
+  const shop = await openShop(server, { ...options, ...behind, beside: [gateway('web'), GATE] });
+  const target = { address, port, host };
   await until('the gateway to lead to the shop', async () => {
     return (await sendAll(5, target, PER_SECOND, echoVersion)).failures.length === 0;
   });
-  const history = await record(cluster.client, namespace);
+  const history = await record(server.client, namespace, KINDS);
   const begin = new Date();
   const load = startLoad(target, PER_SECOND, echoVersion);
-  const told = await story(shop).then(
+  const planned: string[] = [];
+  const told = await story(playOf(shop, gateOf(server.client, namespace), planned)).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -59,15 +85,33 @@ export async function withoutLoss(
   const short = shortfalls(changes, history.begin, 0);
   const [failure] = outcome.failures;
   if (failure !== undefined || short.length > 0 || told !== undefined) {
-    const all = await evidence(changes, outcome.failures, await mesh.log(begin));
-    const file = join(cluster.facts.folder, `${namespace}.timeline`);
+    const all = await evidence(changes, outcome.failures, await log(begin));
+    const file = join(server.facts.folder, `${namespace}.timeline`);
     writeFileSync(file, all.join('\n'));
-    const moment = failure?.at ?? new Date(short[0]?.at ?? 0);
+    const moment = failure?.at ?? new Date(short[0]?.at ?? Date.now());
     process.stderr.write(`The timeline is in ${file}\n${around(all, moment).join('\n')}\n`);
   }
   expect({ failures: outcome.failures, short }).toEqual({ failures: [], short: [] });
   if (told !== undefined) throw told;
+  expect(turns(changes)).toEqual(planned);
   return outcome;
+}
+
+/** @param planned gets what `turns` is to find in the end */
+function playOf(shop: Shop, gate: Gate, planned: string[]): Play {
+  const stands = async (place: string) => {
+    await shop.becomes(`the place ${place}`, (status) => placeOf(status) === place, 60);
+  };
+  return {
+    shop,
+    gate,
+    stands,
+    async apply(version, place) {
+      await stands(place);
+      planned.push(`${version} in ${place}`);
+      await shop.release(version);
+    },
+  };
 }
 
 /** Changes of the cluster, pushes of the control plane and lost requests, in the order of their times. */
