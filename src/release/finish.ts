@@ -1,3 +1,4 @@
+import { split } from './floors.ts';
 import { joined } from './joining.ts';
 import { type Decision, go, type Look, merged, stay } from './look.ts';
 import { reach } from './network.ts';
@@ -54,13 +55,13 @@ function forward(look: Look): Decision {
 }
 
 function blueGreen(look: Look): Decision {
-  const { record, settings, place, now, versions, observed } = look;
+  const { record, settings, now, versions, observed } = look;
   switch (record.finalising) {
     case undefined:
       return to('FinalisingStepRouteTrafficToNew');
     case 'FinalisingStepRouteTrafficToNew': {
       const traffic = atWeight(settings, settings.steps.length, 100);
-      const network = settings.isSteered ? reach({ to: 'split', traffic }, place) : undefined;
+      const network = settings.isSteered ? split(look, traffic) : undefined;
       if (network !== undefined && !network.isReached) return stay(look, network.wish, network);
       const since = network?.settled.networkTime ?? record.stateTime;
       const left = since + settings.scaleDownDelayMilliseconds - now;

@@ -580,6 +580,44 @@ test('in blue-green an abort while the old pods are kept takes the traffic back 
   expect(world.ready()).toEqual({ v1: 10 });
 });
 
+const half: JsonMap = { steps: [{ traffic: '50%', replicas: '50%', pause: {} }], trafficRoutings: [ROUTING] };
+const whole: JsonMap = { steps: [{ traffic: '50%', replicas: '100%', pause: {} }], trafficRoutings: [ROUTING] };
+
+test.each<[string, JsonMap, number]>([
+  ['partition, on the way to the step', { canary: half }, 30],
+  ['partition', { canary: half }, 50],
+  ['canary', { canary: { ...half, enableExtraWorkloadForCanary: true } }, 50],
+  ['blue-green', { blueGreen: whole }, 50],
+  ['blue-green, at the end', { blueGreen: whole }, 100],
+])(
+  '%s: the old version, applied again just when traffic has moved, takes no pod of the new one that has traffic',
+  async (_, strategy, weight) => {
+    const spec = { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: 0 } } };
+    // Whether the native controller counts the old pods as available for a moment depends on who comes first.
+    for (const seed of [3, 4, 6]) {
+      const world = await opened({ strategy, spec, native: { seed } });
+      world.release('v2');
+      if (weight === 100) {
+        await world.until('the pause', () => world.stands() === '1 StepPaused');
+        world.approve();
+      }
+      await world.until('the traffic', () => world.weights()['web-canary'] === weight);
+      const end = world.milliseconds() + 1000;
+      world.cluster.onWrite = (what) => {
+        if (what === 'patch VirtualService shop/web' && world.milliseconds() < end)
+          throw new ApiError(409, 'Conflict', 'the object has been modified');
+      };
+      world.release('v1');
+      await world.pass(0.5);
+      expect(world.weights()).toEqual({ web: 100 - weight, 'web-canary': weight });
+      expect(world.ready()['v2']).toBeGreaterThanOrEqual(weight / 10);
+      await world.until('the end', () => world.stands() === 'Healthy');
+      expect(world.ready()).toEqual({ v1: 10 });
+      expect(leftovers(world)).toEqual([]);
+    }
+  },
+);
+
 test('with one pod, and no room beside it, the old one stays as long as it has traffic', async () => {
   const spec = { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } };
   const world = await pausedAtStep1({ strategy: partition, replicas: 1, spec });
