@@ -28,6 +28,8 @@ process.on('SIGTERM', () => {
   server.close();
   server.closeIdleConnections();
 });
+// Proxies send on connections that they keep, Envoy for an hour: one that an idle server closes just then loses a request.
+server.keepAliveTimeout = 0;
 server.listen(Number(environment['PORT'] ?? 8080), environment['HOST'], () => {
   process.stdout.write(`listening on ${environment['HOST']}\n`);
 });

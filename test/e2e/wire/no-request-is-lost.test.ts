@@ -91,7 +91,7 @@ async function onToTheEnd({ shop, stands }: Play): Promise<void> {
   await shop.approve();
   await stands('StepPaused 2');
   await shop.approve();
-  await shop.ends('Success', 90);
+  await stands('Success Completed');
 }
 
 type Story = { readonly plan: (style: Style) => Plan; readonly tell: (play: Play, style: Style) => Promise<void> };
@@ -229,7 +229,7 @@ const STORIES: Record<string, Story> = {
       await stands('StepPaused 2');
       await shop.scale(2);
       await shop.approve();
-      await shop.ends('Success', 90);
+      await stands('Success Completed');
     },
   },
   'a whole release': {

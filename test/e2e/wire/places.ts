@@ -16,6 +16,17 @@ export function placeOf(status: JsonMap): string {
     .join(' ');
 }
 
+/** The status of the Rollout `web` after these changes. */
+export function statusIn(changes: readonly Change[]): JsonMap {
+  const last = changes.findLast(({ kind, name }) => kind === 'Rollout' && name === 'web');
+  return statusOf(last?.object);
+}
+
+function statusOf(object: JsonMap | undefined): JsonMap {
+  const status = object?.['status'];
+  return isMap(status) ? status : {};
+}
+
 /**
  * The writes that gave the Deployment `web` another version, and where its release stood at each of them: `v1 in
  * StepUpgrade 3`. Both are ordered by the store, so that it is certain which state the write came in.
@@ -26,7 +37,7 @@ export function turns(changes: readonly Change[]): string[] {
   const found: string[] = [];
   for (const { kind, name, object } of changes) {
     if (name !== 'web' || object === undefined) continue;
-    if (kind === 'Rollout') place = placeOf((object['status'] ?? {}) as JsonMap);
+    if (kind === 'Rollout') place = placeOf(statusOf(object));
     if (kind !== 'Deployment') continue;
     const next = stringAt(object['spec'], 'template', 'metadata', 'labels', 'version');
     if (version !== undefined && next !== version) found.push(`${next} in ${place}`);

@@ -4,14 +4,14 @@ import { expect } from 'vitest';
 import type { JsonMap } from '../../../src/json/value.ts';
 import { RESOURCES, type Resource } from '../../../src/kube/resource.ts';
 import { until } from '../../cluster/until.ts';
-import { type Change, record } from '../release/history.ts';
+import { type Change, type History, record } from '../release/history.ts';
 import { openShop, type Shop, type ShopOptions, VIRTUAL_SERVICE } from '../release/shop.ts';
 import { echoVersion } from './answers.ts';
 import { shortfalls } from './capacity.ts';
 import type { Front } from './front.ts';
 import { GATE, type Gate, gateOf, startupProbe } from './gate.ts';
 import { type Failure, type Outcome, sendAll, startLoad } from './load.ts';
-import { placeOf, turns } from './places.ts';
+import { placeOf, statusIn, turns } from './places.ts';
 import { timeline } from './timeline.ts';
 
 const KINDS: readonly Resource[] = [
@@ -76,7 +76,7 @@ export async function withoutLoss(
   const begin = new Date();
   const load = startLoad(target, PER_SECOND, echoVersion);
   const planned: string[] = [];
-  const told = await story(playOf(shop, gateOf(server.client, namespace), planned)).then(
+  const told = await story(playOf(shop, history, gateOf(server.client, namespace), planned)).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -98,9 +98,17 @@ export async function withoutLoss(
 }
 
 /** @param planned gets what `turns` is to find in the end */
-function playOf(shop: Shop, gate: Gate, planned: string[]): Play {
+function playOf(shop: Shop, history: History, gate: Gate, planned: string[]): Play {
+  // Seen by the watch that is there anyway: it costs a busy API server nothing.
   const stands = async (place: string) => {
-    await shop.becomes(`the place ${place}`, (status) => placeOf(status) === place, 60);
+    let last = '';
+    const isThere = () => {
+      last = placeOf(statusIn(history.changes()));
+      return last === place;
+    };
+    await until(`the place ${place}`, isThere, 90).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it is ${last}`, { cause: error });
+    });
   };
   return {
     shop,
