@@ -19,11 +19,11 @@ export const GATE: JsonMap & { readonly metadata: { readonly name: string } } = 
 };
 
 /**
- * Fails as long as the ConfigMap holds a line of the pod's own labels. Once it has succeeded Kubernetes asks no more,
+ * Fails as long as the ConfigMap holds a line of the pod's own labels, or cannot be read. Once it has succeeded Kubernetes asks no more,
  * which keeps apart the pods that serve and those that wait.
  */
 export const startupProbe: JsonMap = {
-  exec: { command: ['sh', '-c', `! grep -qf /etc/${GATE.metadata.name}/held /etc/podinfo/labels`] },
+  exec: { command: ['sh', '-c', `grep -qf /etc/${GATE.metadata.name}/held /etc/podinfo/labels; test $? -eq 1`] },
   periodSeconds: 1,
   timeoutSeconds: 5,
   failureThreshold: 600,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { equal } from '../../../src/json/equal.ts';
 import type { JsonMap } from '../../../src/json/value.ts';
 import { RESOURCES, type Resource } from '../../../src/kube/resource.ts';
 import { until } from '../../cluster/until.ts';
@@ -84,7 +85,8 @@ export async function withoutLoss(
   const changes = await history.stop();
   const short = shortfalls(changes, history.begin, 0);
   const [failure] = outcome.failures;
-  if (failure !== undefined || short.length > 0 || told !== undefined) {
+  const turned = turns(changes);
+  if (failure !== undefined || short.length > 0 || told !== undefined || !equal(turned, planned)) {
     const all = await evidence(changes, outcome.failures, await log(begin));
     const file = join(server.facts.folder, `${namespace}.timeline`);
     writeFileSync(file, all.join('\n'));
@@ -93,7 +95,7 @@ export async function withoutLoss(
   }
   expect({ failures: outcome.failures, short }).toEqual({ failures: [], short: [] });
   if (told !== undefined) throw told;
-  expect(turns(changes)).toEqual(planned);
+  expect(turned).toEqual(planned);
   return outcome;
 }
 
