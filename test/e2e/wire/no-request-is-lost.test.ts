@@ -66,14 +66,6 @@ function closing(style: Style): Plan {
   return { steps: [{ traffic: most, replicas: most, pause }], graceSeconds, scaleDownDelaySeconds };
 }
 
-function jumpTo3({ shop }: Play): Promise<void> {
-  return shop.request({ nextStepIndex: 3 });
-}
-
-function ask({ shop }: Play, request: 'abort' | 'retry'): Promise<void> {
-  return shop.request({}, { request });
-}
-
 /** A pod of the new version is there, and not ready. */
 async function isAwaited(shop: Shop): Promise<void> {
   await until('a pod of the new version that is not ready', async () => {
@@ -82,176 +74,174 @@ async function isAwaited(shop: Shop): Promise<void> {
   });
 }
 
-const GOING_BACK = 'Rollback Cancelling FinalisingStepRouteTrafficToStable';
-const IS_BACK = 'Rollback Completed';
+/** What is done beside applying a version. @param strategy of the Rollout, as it was in the beginning */
+const ACTS = {
+  approve: ({ shop }) => shop.approve(),
+  'jump to step 3': ({ shop }) => shop.request({ nextStepIndex: 3 }),
+  abort: ({ shop }) => shop.request({}, { request: 'abort' }),
+  retry: ({ shop }) => shop.request({}, { request: 'retry' }),
+  'pause by spec': ({ shop }, strategy) => shop.plan({ ...strategy, paused: true }),
+  'cut the delay': ({ shop }, { blueGreen }) =>
+    shop.plan({ blueGreen: { ...(blueGreen as JsonMap), scaleDownDelaySeconds: 1 } }),
+  'scale to 3': ({ shop }) => shop.scale(3),
+  'scale to 2': ({ shop }) => shop.scale(2),
+  'hold pods of v1': ({ gate }) => gate.hold('v1'),
+  'hold pods of v2': ({ gate }) => gate.hold('v2'),
+  'let pods in': ({ gate }) => gate.open(),
+  'wait for a pod that is held': ({ shop }) => isAwaited(shop),
+} satisfies Record<string, (play: Play, strategy: JsonMap) => Promise<void>>;
 
-/** Approves both pauses, from the first on. */
-async function onToTheEnd({ shop, stands }: Play): Promise<void> {
-  await stands('StepPaused 1');
-  await shop.approve();
-  await stands('StepPaused 2');
-  await shop.approve();
-  await stands('Success Completed');
-}
+type Act = keyof typeof ACTS | 'v1' | 'v2' | 'v3';
 
-/** What happens in one shop, release by release. The longest come first, so that they do not end alone. */
+/** Where the release stands, and what is done there, in this order. */
+type Line = readonly [place: string, ...acts: Act[]];
+
+/** What happens in one shop, release by release. */
 type Story = {
   readonly plan: (style: Style) => Plan;
   readonly replicas: number;
-  readonly tell: (play: Play, style: Style) => Promise<void>;
+  readonly lines: (style: Style) => readonly Line[];
 };
 
+const GOING_BACK = 'Rollback Cancelling FinalisingStepRouteTrafficToStable';
+const IS_BACK = 'Rollback Completed';
+const IS_OUT = 'Success Completed';
+
+/** In partition and canary the native rollout waits for its first pod; in blue-green the old set is gone by then. */
+const AT_THE_END: Record<'native' | 'blue-green', readonly Line[]> = {
+  native: [
+    ['Healthy', 'v2'],
+    ['StepPaused 1', 'approve'],
+    ['Success Finalising FinalisingStepRouteTrafficToStable', 'v1'],
+    [IS_BACK, 'v2'],
+    ['StepPaused 1', 'hold pods of v2', 'approve'],
+    ['Success Finalising ResumeWorkload', 'wait for a pod that is held', 'v1'],
+    [IS_BACK],
+  ],
+  'blue-green': [
+    ['Healthy', 'v2'],
+    ['StepPaused 1', 'approve'],
+    ['Success Finalising FinalisingStepRouteTrafficToNew', 'v1'],
+    [IS_BACK, 'v2'],
+    ['StepPaused 1', 'cut the delay', 'approve'],
+    ['Success Finalising FinalisingStepRouteTrafficToStable', 'v1'],
+    [IS_BACK],
+  ],
+};
+
+/** The longest come first, so that they do not end alone. */
 const STORIES: Record<string, Story> = {
-  'the old version again at the end: while traffic goes its way, and after that': {
-    plan: closing,
-    replicas: 3,
-    async tell(play, style) {
-      const { shop, gate, apply, stands } = play;
-      const isBlueGreen = style === 'blue-green';
-      await apply('v2', 'Healthy');
-      await stands('StepPaused 1');
-      await shop.approve();
-      // In blue-green this lasts for the delay: the old set is kept.
-      const first = isBlueGreen ? 'FinalisingStepRouteTrafficToNew' : 'FinalisingStepRouteTrafficToStable';
-      await apply('v1', `Success Finalising ${first}`);
-      await apply('v2', IS_BACK);
-      await stands('StepPaused 1');
-      if (isBlueGreen) {
-        // The old set is gone when traffic goes to Services that select both versions.
-        await shop.plan(strategyOf(style, { ...closing(style), scaleDownDelaySeconds: 1 }));
-        await shop.approve();
-        await apply('v1', 'Success Finalising FinalisingStepRouteTrafficToStable');
-      } else {
-        // The native rollout waits for its first pod.
-        await gate.hold('v2');
-        await shop.approve();
-        await stands('Success Finalising ResumeWorkload');
-        await isAwaited(shop);
-        await apply('v1', 'Success Finalising ResumeWorkload');
-      }
-      await stands(IS_BACK);
-    },
-  },
   'the old version again while traffic moves, while pods are not ready, and while its owner pauses the release': {
     plan: alternating,
     replicas: 3,
-    async tell(play, style) {
-      const { shop, gate, apply, stands } = play;
-      await apply('v2', 'Healthy');
-      await apply('v1', 'StepTrafficRouting 1');
-      await apply('v2', IS_BACK);
-      await stands('StepPaused 1');
-      await gate.hold('v2');
-      await jumpTo3(play);
-      await stands('StepUpgrade 3');
-      await isAwaited(shop);
-      await apply('v1', 'StepUpgrade 3');
-      await gate.open();
-      await apply('v2', IS_BACK);
-      await stands('StepPaused 1');
-      await jumpTo3(play);
-      await stands('StepTrafficRouting 3');
-      await shop.plan({ ...strategyOf(style, alternating(style)), paused: true });
-      await apply('v1', 'Paused');
-      await stands(IS_BACK);
-    },
+    lines: () => [
+      ['Healthy', 'v2'],
+      ['StepTrafficRouting 1', 'v1'],
+      [IS_BACK, 'v2'],
+      ['StepPaused 1', 'hold pods of v2', 'jump to step 3'],
+      ['StepUpgrade 3', 'wait for a pod that is held', 'v1', 'let pods in'],
+      [IS_BACK, 'v2'],
+      ['StepPaused 1', 'jump to step 3'],
+      ['StepTrafficRouting 3', 'pause by spec'],
+      ['Paused', 'v1'],
+      [IS_BACK],
+    ],
   },
   'the old version again while traffic goes home for a step without, and in pauses': {
     plan: alternating,
     replicas: 3,
-    async tell(play) {
-      const { shop, apply, stands } = play;
-      await apply('v2', 'Healthy');
-      await stands('StepPaused 1');
-      await shop.approve();
-      await apply('v1', 'BeforeStepUpgrade 2');
-      await apply('v2', IS_BACK);
-      await apply('v1', 'StepPaused 1');
-      await apply('v2', IS_BACK);
-      await stands('StepPaused 1');
-      await shop.approve();
-      await apply('v1', 'StepPaused 2');
-      await stands(IS_BACK);
-    },
+    lines: () => [
+      ['Healthy', 'v2'],
+      ['StepPaused 1', 'approve'],
+      ['BeforeStepUpgrade 2', 'v1'],
+      [IS_BACK, 'v2'],
+      ['StepPaused 1', 'v1'],
+      [IS_BACK, 'v2'],
+      ['StepPaused 1', 'approve'],
+      ['StepPaused 2', 'v1'],
+      [IS_BACK],
+    ],
+  },
+  'a whole release, and another one with fewer replicas in the middle': {
+    plan: forth,
+    replicas: 4,
+    lines: () => [
+      ['Healthy', 'v2'],
+      ['StepPaused 1', 'approve'],
+      ['StepPaused 2', 'approve'],
+      [IS_OUT, 'v3'],
+      ['StepPaused 1', 'scale to 3', 'approve'],
+      ['StepPaused 2', 'scale to 2', 'approve'],
+      [IS_OUT],
+    ],
+  },
+  'the old version again at the end: while traffic goes its way, and after that': {
+    plan: closing,
+    replicas: 3,
+    lines: (style) => AT_THE_END[style === 'blue-green' ? style : 'native'],
   },
   'the old version again in the last pause, another one while that goes back, and the old one while a third waits for it':
     {
       plan: alternating,
       replicas: 3,
-      async tell(play) {
-        const { gate, apply, stands } = play;
-        await apply('v2', 'Healthy');
-        await stands('StepPaused 1');
-        await jumpTo3(play);
-        await stands('StepPaused 3');
-        // Where old pods have gone, traffic cannot go back before they are ready.
-        await gate.hold('v1');
-        await apply('v1', 'StepPaused 3');
-        await apply('v2', GOING_BACK);
-        await gate.open();
-        await apply('v3', 'StepPaused 1');
-        await apply('v1', 'Initializing');
-        await stands(IS_BACK);
-      },
+      lines: () => [
+        ['Healthy', 'v2'],
+        ['StepPaused 1', 'jump to step 3'],
+        // Where old pods have gone, traffic cannot go back before others are ready.
+        ['StepPaused 3', 'hold pods of v1', 'v1'],
+        [GOING_BACK, 'v2', 'let pods in'],
+        ['StepPaused 1', 'v3'],
+        ['Initializing', 'v1'],
+        [IS_BACK],
+      ],
     },
   'the old version again when the release is held by an abort, and, begun again, while another abort goes back': {
     plan: alternating,
     replicas: 3,
-    async tell(play) {
-      const { apply, stands } = play;
-      await apply('v2', 'Healthy');
-      await stands('StepTrafficRouting 1');
-      await ask(play, 'abort');
-      await apply('v1', 'Abort Paused');
-      await apply('v2', IS_BACK);
-      await stands('StepPaused 1');
-      await ask(play, 'abort');
-      await stands('Abort Paused');
-      await ask(play, 'retry');
-      await stands('StepTrafficRouting 1');
-      await ask(play, 'abort');
-      await apply('v1', 'Abort Cancelling FinalisingStepRouteTrafficToStable');
-      await stands(IS_BACK);
-    },
-  },
-  'a whole release, and another one with fewer replicas in the middle': {
-    plan: forth,
-    replicas: 4,
-    async tell(play) {
-      const { shop, apply, stands } = play;
-      await apply('v2', 'Healthy');
-      await onToTheEnd(play);
-      await apply('v3', 'Success Completed');
-      await stands('StepPaused 1');
-      await shop.scale(3);
-      await shop.approve();
-      await stands('StepPaused 2');
-      await shop.scale(2);
-      await shop.approve();
-      await stands('Success Completed');
-    },
+    lines: () => [
+      ['Healthy', 'v2'],
+      ['StepTrafficRouting 1', 'abort'],
+      ['Abort Paused', 'v1'],
+      [IS_BACK, 'v2'],
+      ['StepPaused 1', 'abort'],
+      ['Abort Paused', 'retry'],
+      ['StepTrafficRouting 1', 'abort'],
+      ['Abort Cancelling FinalisingStepRouteTrafficToStable', 'v1'],
+      [IS_BACK],
+    ],
   },
   'a third version in the place of the second': {
     plan: forth,
     replicas: 4,
-    async tell(play) {
-      const { shop, apply, stands } = play;
-      await apply('v2', 'Healthy');
-      await stands('StepPaused 1');
-      await shop.approve();
-      await apply('v3', 'StepPaused 2');
-      await onToTheEnd(play);
-    },
+    lines: () => [
+      ['Healthy', 'v2'],
+      ['StepPaused 1', 'approve'],
+      ['StepPaused 2', 'v3'],
+      ['StepPaused 1', 'approve'],
+      ['StepPaused 2', 'approve'],
+      [IS_OUT],
+    ],
   },
 };
+
+async function tell(lines: readonly Line[], play: Play, strategy: JsonMap): Promise<void> {
+  for (const [place, ...acts] of lines) {
+    await play.stands(place);
+    for (const act of acts) {
+      if (act === 'v1' || act === 'v2' || act === 'v3') await play.apply(act, place);
+      else await ACTS[act](play, strategy);
+    }
+  }
+}
 
 describe.concurrent.each(STYLES)('%s', (style) => {
   test.each(Object.entries(STORIES))(
     'no request is lost: %s',
     { timeout: 300_000 },
-    async (_name, { plan, replicas, tell }) => {
+    async (_name, { plan, replicas, lines }) => {
       const strategy = strategyOf(style, plan(style));
-      const outcome = await withoutLoss({ server, mesh }, { strategy, replicas }, (play) => tell(play, style));
+      const options = { strategy, replicas };
+      const outcome = await withoutLoss({ server, mesh }, options, (play) => tell(lines(style), play, strategy));
       expect(outcome.versions['v1']).toBeGreaterThan(0);
     },
   );

@@ -49,7 +49,7 @@ export type Play = {
   readonly gate: Gate;
   /** Waits until the release stands there (see `placeOf`). */
   stands(place: string): Promise<void>;
-  /** Waits until the release stands there, and applies this version. */
+  /** Applies this version, which is to come while the release stands there. */
   apply(version: string, place: string): Promise<void>;
 };
 
@@ -117,7 +117,6 @@ function playOf(shop: Shop, history: History, gate: Gate, planned: string[]): Pl
     gate,
     stands,
     async apply(version, place) {
-      await stands(place);
       planned.push(`${version} in ${place}`);
       await shop.release(version);
     },
