@@ -5,7 +5,7 @@ import { neededFor } from '../../../src/release/walk.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { until } from '../../cluster/until.ts';
 import { trafficProblems } from '../../release/invariants.ts';
-import { historyOf } from './history.ts';
+import { momentsOf, record } from './history.ts';
 import { backToNormal } from './normal.ts';
 import { openShop, type Shop, settingsName, VIRTUAL_SERVICE, weightsIn } from './shop.ts';
 import { watchTraffic } from './traffic.ts';
@@ -65,25 +65,29 @@ export async function openPlayed(
     beside: ['v1', 'v2'].map(settings),
   });
   const { namespace } = shop;
-  const standings = await historyOf(client, RESOURCES.rollout, namespace, ({ status }) => standingOf(status));
-  const workloads = await historyOf(client, RESOURCES.deployment, namespace, ({ metadata, spec }) => ({
-    name: stringAt(metadata, 'name'),
-    version: versionOf(spec),
-    replicas: member(spec, 'replicas'),
-  }));
-  const weights = await historyOf(client, VIRTUAL_SERVICE, namespace, (object) => weightsIn(object, shop.name));
-  const sizes = await historyOf(client, RESOURCES.replicaSet, namespace, ({ metadata, spec }) => ({
-    name: stringAt(metadata, 'name') ?? '',
-    isNew: versionOf(spec) === 'v2',
-    desired: Number(member(spec, 'replicas')),
-  }));
+  const kinds = [RESOURCES.rollout, RESOURCES.deployment, RESOURCES.replicaSet, VIRTUAL_SERVICE];
+  const history = await record(client, namespace, kinds);
+  const standings = () => momentsOf(history.changes(), RESOURCES.rollout, ({ status }) => standingOf(status));
+  const workloads = () =>
+    momentsOf(history.changes(), RESOURCES.deployment, ({ metadata, spec }) => ({
+      name: stringAt(metadata, 'name'),
+      version: versionOf(spec),
+      replicas: member(spec, 'replicas'),
+    }));
+  const weights = () => momentsOf(history.changes(), VIRTUAL_SERVICE, (object) => weightsIn(object, shop.name));
+  const sizes = () =>
+    momentsOf(history.changes(), RESOURCES.replicaSet, ({ metadata, spec }) => ({
+      name: stringAt(metadata, 'name') ?? '',
+      isNew: versionOf(spec) === 'v2',
+      desired: Number(member(spec, 'replicas')),
+    }));
   let [asked, counted] = [replicas, replicas];
   const traffic = watchTraffic(shop, () => counted);
   const log = [`opened in ${secondsSince(begin)}`];
-  let since = { standing: 0, place: 0 };
+  let since = { standing: 0, revision: 0 };
 
-  const own = () => workloads.moments.filter(({ value }) => value.name === shop.name);
-  const last = () => standings.moments.at(-1)?.value ?? '';
+  const own = () => workloads().filter(({ value }) => value.name === shop.name);
+  const last = () => standings().at(-1)?.value ?? '';
   /** What is waited for, or how everything stands instead. */
   async function awaited(what: string, condition: () => boolean | Promise<boolean>, within?: number): Promise<void> {
     await until(what, condition, within).catch(async (error: unknown) => {
@@ -96,7 +100,7 @@ export async function openPlayed(
     shop,
     async part(name, run) {
       const start = performance.now();
-      since = { standing: standings.moments.length, place: own().at(-1)?.place ?? 0 };
+      since = { standing: standings().length, revision: own().at(-1)?.revision ?? 0 };
       await run().catch((error: unknown) => {
         const story = [
           ...log,
@@ -117,18 +121,20 @@ export async function openPlayed(
       await shop.ends(outcome, 10);
     },
     way() {
-      const values = standings.moments.slice(Math.max(0, since.standing - 1)).map(({ value }) => value);
+      const values = standings()
+        .slice(Math.max(0, since.standing - 1))
+        .map(({ value }) => value);
       return values.filter((value, index) => value !== values[index - 1]);
     },
     async scale(count) {
-      const before = own().at(-1)?.place ?? 0;
+      const before = own().at(-1)?.revision ?? 0;
       asked = count;
       counted = Math.min(counted, count);
       await shop.scale(count);
       const write = await until('the write to be seen', () =>
-        own().find(({ place, value }) => place > before && value.replicas === count),
+        own().find(({ revision, value }) => revision > before && value.replicas === count),
       );
-      return standings.moments.findLast(({ place }) => place < write.place)?.value ?? '';
+      return standings().findLast(({ revision }) => revision < write.revision)?.value ?? '';
     },
     async served() {
       await awaited('traffic to have what it needs', async () => {
@@ -156,17 +162,17 @@ export async function openPlayed(
       await until('a look at the traffic', () => traffic.looks() > looks);
     },
     addedPods() {
-      const changes = own().filter(({ place }) => place >= since.place);
+      const changes = own().filter(({ revision }) => revision >= since.revision);
       const back = changes.findLastIndex(
         ({ value }, i) => value.version === 'v1' && changes[i - 1]?.value.version === 'v2',
       );
-      const applied = changes[back]?.place;
+      const applied = changes[back]?.revision;
       if (applied === undefined) throw new Error('v1 was not applied after v2');
       const desired = new Map<string, number>();
-      return sizes.moments.flatMap(({ place, value }) => {
+      return sizes().flatMap(({ revision, value }) => {
         const before = desired.get(value.name) ?? 0;
         desired.set(value.name, value.desired);
-        const isMore = place > applied && value.isNew && value.desired > before;
+        const isMore = revision > applied && value.isNew && value.desired > before;
         return isMore ? [`${value.name} went from ${before} to ${value.desired}`] : [];
       });
     },
@@ -174,25 +180,27 @@ export async function openPlayed(
       const desired = new Map<string, number>();
       let share = 0;
       const replay = [
-        ...sizes.moments.map(({ place, value }) => ({
-          place,
+        ...sizes().map(({ revision, value }) => ({
+          revision,
           run: () => desired.set(value.name, value.isNew ? value.desired : 0),
         })),
-        ...weights.moments.map(({ place, value }) => ({
-          place,
+        ...weights().map(({ revision, value }) => ({
+          revision,
           run: () => {
             share = value[`${shop.name}-canary`] ?? 0;
           },
         })),
-      ].toSorted((a, b) => a.place - b.place);
-      return replay.flatMap(({ place, run }) => {
+      ].toSorted((a, b) => a.revision - b.revision);
+      return replay.flatMap(({ revision, run }) => {
         run();
         const pods = [...desired.values()].reduce((sum, count) => sum + count, 0);
-        return place > since.place && pods < neededFor(share, asked) ? [`${pods} pods for ${share} % at ${place}`] : [];
+        return revision > since.revision && pods < neededFor(share, asked)
+          ? [`${pods} pods for ${share} % at ${revision}`]
+          : [];
       });
     },
     async close() {
-      await Promise.all([standings, workloads, weights, sizes].map((history) => history.close()));
+      await history.stop();
       await traffic.stop();
       process.stderr.write(`${told}: ${log.join('; ')}; ${secondsSince(begin)} in all, ${traffic.looks()} looks\n`);
     },
