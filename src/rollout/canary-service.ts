@@ -13,6 +13,11 @@ const NOT_COPIED = new Set([
   ...['allocateLoadBalancerNodePorts', 'selector', 'ports'],
 ]);
 
+/** Whether a field of a Service's spec is the same in its canary Service: what is taken out of the one goes from the other. */
+export function isCopied(field: string): boolean {
+  return !NOT_COPIED.has(field);
+}
+
 /**
  * The canary Service beside a stable one: the same ports, for pods of the new version only. It is Sluice's own object, and
  * follows the stable Service.
@@ -30,7 +35,7 @@ export function canaryService(
   const { labels, annotations } = copiedMetadata(stable['metadata']);
   const name = canaryName(stringAt(stable, 'metadata', 'name') ?? '');
   const own = ownMarks(rollout, 'Service', name);
-  const kept = Object.entries(spec).filter(([key]) => !NOT_COPIED.has(key));
+  const kept = Object.entries(spec).filter(([key]) => isCopied(key));
   const isHeadless = spec['clusterIP'] === 'None';
   return {
     apiVersion: 'v1',

@@ -10,7 +10,7 @@ import type { ReleaseRecord } from '../../release/record.ts';
 import { settingsOf } from '../../release/settings.ts';
 import { type Directive, directiveKey, encodeDirective, FORMAT } from '../../rewrite/directive.ts';
 import { canaryDeployment } from '../../rollout/canary-deployment.ts';
-import { canaryService } from '../../rollout/canary-service.ts';
+import { canaryService, isCopied } from '../../rollout/canary-service.ts';
 import { armedDirective, styleOf } from '../../rollout/directives.ts';
 import type { Beneficiary } from '../../rollout/made-for.ts';
 import { encodeHold, holdKey } from '../../rollout/traffic-routing.ts';
@@ -173,9 +173,8 @@ export function createCarryOut({
       name: stringAt(made, 'metadata', 'name') ?? '',
     };
     const [spec, wanted] = [mapAt(present, 'spec'), mapAt(made, 'spec')];
-    // Fields that only the API server writes are in none of ours.
-    const known = Object.fromEntries(Object.entries(spec).filter(([key]) => key in wanted));
-    const change = mergePatch(known, { ...wanted, ports: withDefaults(wanted['ports'], spec['ports']) });
+    const known = Object.fromEntries(Object.entries(spec).filter(([key]) => key in wanted || isCopied(key)));
+    const change = mergePatch(known, wanted);
     if (change === undefined) return;
     await write(resource, name, { metadata: { resourceVersion: resourceVersionOf(present) }, spec: change });
   }
@@ -240,12 +239,6 @@ function pinDirective(podTemplateHash: string, continues: boolean, { rollout, re
 function isSame(a: Directive, b: Directive): boolean {
   const plain = (directive: Directive) => encodeDirective({ ...directive, step: 0, continues: true });
   return plain(a) === plain(b);
-}
-
-/** The API server fills in what a port leaves out; where nothing else differs they are the same ports. */
-function withDefaults(wanted: Json | undefined, present: Json | undefined): Json {
-  if (!Array.isArray(wanted) || !Array.isArray(present) || wanted.length !== present.length) return wanted ?? [];
-  return wanted.map((port: Json, i) => ({ ...(isMap(present[i]) ? present[i] : {}), ...(isMap(port) ? port : {}) }));
 }
 
 function mapAt(object: JsonMap, key: string): JsonMap {
