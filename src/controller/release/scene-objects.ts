@@ -110,8 +110,10 @@ export function deploymentSeen(object: JsonMap): DeploymentSeen {
       (key) => stringAt(metadata, 'annotations', key) !== undefined,
     ),
     own: ownSettings(object),
+    // A label that is empty says nothing (compat §2.7).
     rolloutId:
-      stringAt(metadata, 'labels', LABELS.rolloutId) ?? stringAt(metadata, 'annotations', ANNOTATIONS.rolloutId) ?? '',
+      stringAt(metadata, 'labels', LABELS.rolloutId) ||
+      (stringAt(metadata, 'annotations', ANNOTATIONS.rolloutId) ?? ''),
     controller: [stringAt(controllerOf(metadata), 'kind'), stringAt(controllerOf(metadata), 'name')].join(' ').trim(),
     resumed: stringAt(metadata, 'annotations', ANNOTATIONS.resume) ?? '',
     selectingLabels: [...selectorKeys(member(spec, 'selector'))],
