@@ -28,7 +28,7 @@ export type World = {
   /** Starts the controller again, as another leader would. */
   restart(): Promise<void>;
   /** Does this while no controller runs. */
-  whileDown(act: () => void): Promise<void>;
+  whileDown(act: () => void | Promise<void>): Promise<void>;
   /** `kubectl apply` of the Deployment with another version. */
   release(version: string): void;
   scale(replicas: number): void;
@@ -223,7 +223,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     },
     async whileDown(act) {
       await controller.close();
-      act();
+      await act();
       controller = open();
     },
     release: (version) => void cluster.apply(deployment(version, labels, spec)),
