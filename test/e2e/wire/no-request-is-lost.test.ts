@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonMap } from '../../../src/json/value.ts';
+import { at, type JsonMap, stringAt } from '../../../src/json/value.ts';
 import { until } from '../../cluster/until.ts';
 import { routingOf, type Shop } from '../release/shop.ts';
 import { STYLES, type Style } from '../release/strategies.ts';
@@ -74,6 +74,14 @@ async function isAwaited(shop: Shop): Promise<void> {
   });
 }
 
+/** The new version has the traffic of its step: from now on for the grace period, so that what comes meets it. */
+async function hasTraffic({ shop }: Play, strategy: JsonMap): Promise<void> {
+  const steps = at(strategy, ['canary', 'steps']) ?? at(strategy, ['blueGreen', 'steps']);
+  const { currentStepIndex } = await shop.status();
+  const planned = stringAt(steps, Number(currentStepIndex) - 1, 'traffic') ?? '';
+  await until(`${planned} of the traffic`, async () => `${(await shop.weights())['web-canary']}%` === planned);
+}
+
 /** What is done beside applying a version. @param strategy of the Rollout, as it was in the beginning */
 const ACTS = {
   approve: ({ shop }) => shop.approve(),
@@ -88,6 +96,7 @@ const ACTS = {
   'hold pods of v1': ({ gate }) => gate.hold('v1'),
   'hold pods of v2': ({ gate }) => gate.hold('v2'),
   'let pods in': ({ gate }) => gate.open(),
+  'wait for its traffic': hasTraffic,
   'wait for a pod that is held': ({ shop }) => isAwaited(shop),
 } satisfies Record<string, (play: Play, strategy: JsonMap) => Promise<void>>;
 
@@ -136,13 +145,13 @@ const STORIES: Record<string, Story> = {
     replicas: 3,
     lines: () => [
       ['Healthy', 'v2'],
-      ['StepTrafficRouting 1', 'v1'],
+      ['StepTrafficRouting 1', 'wait for its traffic', 'v1'],
       [IS_BACK, 'v2'],
       ['StepPaused 1', 'hold pods of v2', 'jump to step 3'],
       ['StepUpgrade 3', 'wait for a pod that is held', 'v1', 'let pods in'],
       [IS_BACK, 'v2'],
       ['StepPaused 1', 'jump to step 3'],
-      ['StepTrafficRouting 3', 'pause by spec'],
+      ['StepTrafficRouting 3', 'wait for its traffic', 'pause by spec'],
       ['Paused', 'v1'],
       [IS_BACK],
     ],
@@ -200,12 +209,12 @@ const STORIES: Record<string, Story> = {
     replicas: 3,
     lines: () => [
       ['Healthy', 'v2'],
-      ['StepTrafficRouting 1', 'abort'],
+      ['StepTrafficRouting 1', 'wait for its traffic', 'abort'],
       ['Abort Paused', 'v1'],
       [IS_BACK, 'v2'],
       ['StepPaused 1', 'abort'],
       ['Abort Paused', 'retry'],
-      ['StepTrafficRouting 1', 'abort'],
+      ['StepTrafficRouting 1', 'wait for its traffic', 'abort'],
       ['Abort Cancelling FinalisingStepRouteTrafficToStable', 'v1'],
       [IS_BACK],
     ],
