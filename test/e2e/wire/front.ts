@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { type Cluster, cluster } from '../../cluster/cluster.ts';
 import { type Mesh, startMesh } from '../../cluster/mesh/mesh.ts';
 import { type Installed, installSluice } from '../installed.ts';
+import { expectNoTakenFields } from '../ownership.ts';
 
 /** A cluster that Sluice is installed in, with Istio and Envoy in front of it. */
 export type Front = {
@@ -23,6 +24,7 @@ export function front(): Front {
     await sluice?.uninstall();
     await mesh?.stop();
   });
+  afterAll(() => expectNoTakenFields(server.client));
   return {
     server,
     mesh() {
