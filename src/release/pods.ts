@@ -151,11 +151,15 @@ export function replenished(
   const needed = style === 'blueGreen' ? replicas : shared;
   const missing = style === 'blueGreen' ? 0 : ownRoom(workload).unavailable;
   if (style === 'canary' || stable === undefined || stable.desired >= needed - missing) return undefined;
-  const wish = {
-    workload: { ...rest(workload, versions), still: true as const },
-    sets: [{ name: stable.name, replicas: needed, scaledFor: replicas }],
-  };
+  // While the native controller may still scale in proportion it would take pods for those that come here.
+  const sets = standsStill(workload) ? [{ name: stable.name, replicas: needed, scaledFor: replicas }] : [];
+  const wish = { workload: { ...rest(workload, versions), still: true as const }, sets };
   return { wish, isReached: false, waitingFor: `${needed} pods of the old version`, isShort: false };
+}
+
+/** Whether the native controller knows that it has to leave all sets as they are. */
+function standsStill({ directive, isInEffect, isObserved }: Workload): boolean {
+  return directive?.action.type === 'workload' && directive.action.still === true && isInEffect && isObserved;
 }
 
 /** The workload as it is to stand at rest: scaling then keeps the versions in proportion (design §5). */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import type { JsonMap } from '../../src/json/value.ts';
-import { opened } from './opened.ts';
+import { at, type JsonMap } from '../../src/json/value.ts';
+import { RESOURCES } from '../../src/kube/resource.ts';
+import { opened, pausedAtStep1 } from './opened.ts';
 import { ROUTING } from './world.ts';
 
 /** Traffic moves in whole percents: of a number that does not divide 100 an old pod may be needed for less than one of them. */
@@ -26,3 +27,33 @@ test.each<[number, number, number, number]>([
     expect(Math.max(...seen)).toBeLessThanOrEqual(most + 1);
   },
 );
+
+test('partition: after a jump back the old version grows only when the native controller is known to scale nothing', async () => {
+  const pause = {};
+  const steps: JsonMap[] = [
+    { traffic: '30%', replicas: 2, pause },
+    { traffic: '50%', replicas: '50%', pause },
+    { replicas: '100%' },
+  ];
+  const world = await pausedAtStep1({ strategy: { canary: { steps, trafficRoutings: [ROUTING] } }, replicas: 6 });
+  world.approve();
+  await world.until('step 2', () => world.stands() === '2 StepPaused');
+  const met: unknown[] = [];
+  const { patch } = world.cluster;
+  world.cluster.patch = (...call) => {
+    const [{ kind }, , , body] = call;
+    if (kind === 'ReplicaSet' && at(body, ['spec', 'replicas']) !== undefined) {
+      const workload = world.cluster.read(RESOURCES.deployment, { namespace: 'shop', name: 'web' });
+      const generation = at(workload, ['metadata', 'generation']);
+      met.push([
+        at(workload, ['spec', 'strategy', 'type']),
+        at(workload, ['status', 'observedGeneration']) === generation,
+      ]);
+    }
+    return patch.apply(world.cluster, call);
+  };
+  world.request({ nextStepIndex: 1 });
+  await world.until('step 1', () => world.stands() === '1 StepPaused');
+  expect(met).toEqual([['Recreate', true]]);
+  expect(world.ready()).toEqual({ v1: 5, v2: 3 });
+});
