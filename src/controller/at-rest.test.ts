@@ -9,6 +9,7 @@ import { templateHash } from '../rewrite/template.ts';
 import type { TestCluster } from './cluster.testing.ts';
 import { rolloutObject } from './rollouts.testing.ts';
 import { becomes, KEY, settled, start, whole } from './running.testing.ts';
+import type { Change, Watch, WatchOptions } from './watcher.ts';
 
 /** What stands in the status of a Rollout that has released nothing yet. */
 
@@ -76,6 +77,26 @@ test('the write that makes it Healthy says which version there is, and is the on
     ...{ stableRevision: 'current', podTemplateHash: 'current', currentStepIndex: 2, nextStepIndex: -1 },
   });
   expect(stored.count()).toBe(1);
+});
+
+test('before the watch shows what was written, it is neither read nor written again', async () => {
+  const cluster = rolledOut();
+  const { watch } = cluster;
+  cluster.watch = <T>(options: WatchOptions<T>): Watch<T> => {
+    const isLate = options.resource === RESOURCES.rollout;
+    const onChange = (change: Change<T>) =>
+      void (isLate ? setTimeout(() => options.onChange(change), 100) : options.onChange(change));
+    return watch.call(cluster, { ...options, onChange } as WatchOptions<unknown>) as Watch<T>;
+  };
+  const reads = vi.spyOn(cluster, 'listAll');
+  const { controller } = start(cluster);
+  await becomes(cluster, 'Expressible', 'True', 'Expressible');
+  // Any event brings the next look: arming the workload is one, this is another.
+  const live = await cluster.get(RESOURCES.deployment, WEB);
+  cluster.put(RESOURCES.deployment, deployment({ ...(live['metadata'] as JsonMap), labels: { touched: 'yes' } }));
+  await settled(controller, cluster);
+  expect(reads).toHaveBeenCalledTimes(1);
+  expect(cluster.writes.filter((write) => write.startsWith('patch status'))).toHaveLength(1);
 });
 
 test('nothing takes it for a release that ran', async () => {

@@ -208,7 +208,8 @@ export function createReconciler(options: ReconcilerOptions): Reconcile {
       if (patch === undefined) return;
       try {
         const options = { subresource: 'status', fieldManager: FIELD_MANAGER } as const;
-        if (what.release === undefined)
+        // What a version at rest was read for is not to be read again before the watch shows it.
+        if (what.release === undefined && what.rest?.version === undefined)
           await api.patch(RESOURCES.rollout, name, 'merge', patch, { ...options, isAnswerRead: false });
         else take(entry.key, stored, storedRollout(await api.patch(RESOURCES.rollout, name, 'merge', patch, options)));
         for (const finding of transitions(stored.status['conditions'], what.findings)) tell(entry, finding);
