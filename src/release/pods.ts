@@ -150,16 +150,22 @@ export function replenished(
   const shared = stableShare === undefined ? 0 : neededFor(stableShare, replicas);
   const needed = style === 'blueGreen' ? replicas : shared;
   const missing = style === 'blueGreen' ? 0 : ownRoom(workload).unavailable;
-  if (style === 'canary' || stable === undefined || stable.desired >= needed - missing) return undefined;
-  // While the native controller may still scale in proportion it would take pods for those that come here.
-  const sets = standsStill(workload) ? [{ name: stable.name, replicas: needed, scaledFor: replicas }] : [];
+  if (style === 'canary' || stable === undefined) return undefined;
+  const isShort = stable.desired < needed - missing;
+  // Where it has not seen the set grow it would fill the new bounds with pods of the new version. New pods prove that it
+  // has: the controller that makes them reads from the same cache (kube-controller-manager's shared informers).
+  const isGrowing = isToldToStand(workload) && stable.pods.length < stable.desired;
+  if (!isShort && !isGrowing) return undefined;
+  // While it may still scale in proportion it would take pods for those that come here.
+  const mayGrow = isShort && isToldToStand(workload) && workload.isInEffect && workload.isObserved;
+  const sets = mayGrow ? [{ name: stable.name, replicas: needed, scaledFor: replicas }] : [];
   const wish = { workload: { ...rest(workload, versions), still: true as const }, sets };
   return { wish, isReached: false, waitingFor: `${needed} pods of the old version`, isShort: false };
 }
 
-/** Whether the native controller knows that it has to leave all sets as they are. */
-function standsStill({ directive, isInEffect, isObserved }: Workload): boolean {
-  return directive?.action.type === 'workload' && directive.action.still === true && isInEffect && isObserved;
+/** Whether the native controller is told to leave all sets as they are. */
+function isToldToStand({ directive }: Workload): boolean {
+  return directive?.action.type === 'workload' && directive.action.still === true;
 }
 
 /** The workload as it is to stand at rest: scaling then keeps the versions in proportion (design §5). */

@@ -28,7 +28,7 @@ test.each<[number, number, number, number]>([
   },
 );
 
-test('partition: after a jump back the old version grows only when the native controller is known to scale nothing', async () => {
+test('partition: after a jump back the old version grows only while the native controller is known to scale nothing', async () => {
   const pause = {};
   const steps: JsonMap[] = [
     { traffic: '30%', replicas: 2, pause },
@@ -38,22 +38,28 @@ test('partition: after a jump back the old version grows only when the native co
   const world = await pausedAtStep1({ strategy: { canary: { steps, trafficRoutings: [ROUTING] } }, replicas: 6 });
   world.approve();
   await world.until('step 2', () => world.stands() === '2 StepPaused');
+  const web = { namespace: 'shop', name: 'web' };
   const met: unknown[] = [];
   const { patch } = world.cluster;
-  world.cluster.patch = (...call) => {
+  world.cluster.patch = async (...call) => {
     const [{ kind }, , , body] = call;
-    if (kind === 'ReplicaSet' && at(body, ['spec', 'replicas']) !== undefined) {
-      const workload = world.cluster.read(RESOURCES.deployment, { namespace: 'shop', name: 'web' });
-      const generation = at(workload, ['metadata', 'generation']);
-      met.push([
-        at(workload, ['spec', 'strategy', 'type']),
-        at(workload, ['status', 'observedGeneration']) === generation,
-      ]);
-    }
-    return patch.apply(world.cluster, call);
+    const before = world.cluster.read(RESOURCES.deployment, web);
+    const isScaled = kind === 'ReplicaSet' && at(body, ['spec', 'replicas']) !== undefined;
+    const isKnown = at(before, ['status', 'observedGeneration']) === at(before, ['metadata', 'generation']);
+    if (isScaled) met.push(`scaled while ${typeOf(before)}${isKnown ? ', as is known' : ''}`);
+    const answer = await patch.apply(world.cluster, call);
+    const [was, is] = [typeOf(before), typeOf(world.cluster.read(RESOURCES.deployment, web))];
+    const isLiving = (pod: JsonMap) => at(pod, ['metadata', 'deletionTimestamp']) === undefined;
+    const pods = world.cluster.list(RESOURCES.pod, 'shop').filter(isLiving).length;
+    if (was !== is) met.push(`${is} with ${pods} pods`);
+    return answer;
   };
   world.request({ nextStepIndex: 1 });
   await world.until('step 1', () => world.stands() === '1 StepPaused');
-  expect(met).toEqual([['Recreate', true]]);
+  expect(met).toEqual(['Recreate with 6 pods', 'scaled while Recreate, as is known', 'RollingUpdate with 8 pods']);
   expect(world.ready()).toEqual({ v1: 5, v2: 3 });
 });
+
+function typeOf(workload: JsonMap): unknown {
+  return at(workload, ['spec', 'strategy', 'type']);
+}
